@@ -1,0 +1,1 @@
+ridge_test(unit/base ridge_base m)
