@@ -1,0 +1,15 @@
+/* Every weight format, one line each: FORMAT(name).  The name is that of its file, its block_ and panel_ types and its functions. */
+FORMAT(f32)
+FORMAT(f16)
+FORMAT(bf16)
+FORMAT(q8_0)
+FORMAT(q4_0)
+FORMAT(q4_1)
+FORMAT(q5_0)
+FORMAT(q5_1)
+FORMAT(q2_k)
+FORMAT(q3_k)
+FORMAT(q4_k)
+FORMAT(q5_k)
+FORMAT(q6_k)
+#undef FORMAT
