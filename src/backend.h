@@ -1,0 +1,26 @@
+/* What a backend provides. The engine binds a plan and its weights to one backend and then only runs batches. */
+#pragma once
+#include "plan/batch.h"
+#include "plan/weights.h"
+
+typedef struct backend backend;
+
+typedef struct {
+    uint32_t    n_threads;      /* 0: as many as the machine and its limits allow */
+    const char *isa;            /* NULL: the best that this CPU has; a name forces that one */
+    bool        precise;        /* 16-bit activations for quantised weights, f32 for dense ones */
+    bool        no_pack;        /* keep weights in file order and pack each panel just before use */
+    uint32_t    max_tokens;     /* most tokens in a batch */
+    uint32_t    max_outputs;    /* most rows of logits in a batch */
+    uint32_t    n_pages;        /* of the KV cache */
+} backend_options;
+
+/* Each returns 0, or a negative code with *err filled in. */
+typedef struct {
+    const char *name;
+    int  (*open)(backend **b, const backend_options *o, error *err);
+    int  (*bind)(backend *b, const plan *p, const weights *w, error *err);      /* borrows both; checks everything; once */
+    int  (*run)(backend *b, const batch *in, float *logits, error *err);        /* logits: [batch_outputs(in)][n_vocab] */
+    void (*close)(backend *b);                                                  /* NULL is fine */
+    const char *(*describe)(const backend *b);                                  /* "avx512, 2 threads": for reports; owned by b */
+} backend_api;
