@@ -1,0 +1,5 @@
+/* The subcommands of `ridge`: argv[0] is the subcommand's name; each returns the process's exit code (exit_codes.h). */
+#pragma once
+
+int cmd_pull(int argc, char **argv);
+int cmd_list(int argc, char **argv);
