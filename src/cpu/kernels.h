@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "cpu/attend.h"
+#include "cpu/rows.h"
 #include "formats/format.h"
 
 /* The forms of the activations of a linear step. Which one a weight wants follows from its format's arithmetic and --precise. */
@@ -76,6 +78,9 @@ typedef struct {
     matmul_fn *matmul[FORMAT_COUNT][ACTIVATION_COUNT];
 
     pack_fn *pack[FORMAT_COUNT];        /* never NULL */
+
+    row_kernels    rows;
+    attend_kernels attend;
 } cpu_kernels;
 
 /* Every table of this build, best first; scalar, which runs everywhere, is last. */

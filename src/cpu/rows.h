@@ -1,0 +1,36 @@
+/* The kernels that work on rows of activations: everything of a plan that is neither a matrix nor attention.
+ *
+ * A row is a token's floats. Rows are 64-byte aligned and padded with zeros to a multiple of UNIT; kernels read and write the
+ * padding (zeros stay zeros). rows.inc has the bodies, in the words of an ISA; docs/arithmetic.md says the order of every sum. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    /* One row into the form that a matrix wants: to holds kernels_activation_bytes(n). By activation_kind. */
+    void (*prepare[4])(void *to, const float *x, size_t n);
+
+    /* out = [add +] weight * x / sqrt(mean of x^2 + eps); add may be NULL; out may be x or add. weight is padded as a row. */
+    void (*norm)(float *out, const float *x, const float *weight, const float *add, size_t n, float eps);
+
+    /* The same for each of n_heads pieces of head_size floats that follow each other, in place, one weight [head_size] for all. */
+    void (*head_norm)(float *x, const float *weight, uint32_t n_heads, uint32_t head_size, float eps);
+
+    /* out[16 g + i] = activation(gate[stride g + i]) * up[stride g + i]; stride: floats from one group of 16 to the next. */
+    void (*glu_silu)(float *out, const float *gate, const float *up, size_t groups, size_t stride);
+    void (*glu_gelu)(float *out, const float *gate, const float *up, size_t groups, size_t stride);
+
+    /* out = cap * tanh(x / cap) */
+    void (*soft_cap)(float *out, const float *x, size_t n, float cap);
+
+    /* Plain sums and products, one rounding each. out may be an operand. */
+    void (*add)(float *out, const float *a, const float *b, size_t n);
+    void (*scale)(float *out, const float *x, size_t n, float scale);
+
+    /* Rotates pairs of each of n_heads pieces of head_size floats, in place: (x, y) -> (x cos - y sin, x sin + y cos).
+     * cosine, sine: [n_pairs]; halves: pairs are (i, i + n_pairs), else (2i, 2i + 1). */
+    void (*rotate)(float *x, const float *cosine, const float *sine, uint32_t n_heads, uint32_t head_size, uint32_t n_pairs, int halves);
+
+    /* n floats to f16, to nearest even; what f16 cannot hold becomes its largest value. */
+    void (*to_f16)(uint16_t *to, const float *x, size_t n);
+} row_kernels;
