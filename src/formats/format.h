@@ -63,3 +63,6 @@ static inline size_t format_row_bytes(const format *f, size_t n) { return n / f-
 
 /* True where every value of the row is held exactly by bf16 (dense formats only). Subnormal values of bf16 count as not held. */
 bool format_row_fits_bf16(const format *f, const void *row, size_t n);
+
+/* Packs rows of a dense format as FORMAT_bf16 does its own; the rows fit (format_row_fits_bf16). Otherwise like format.pack. */
+void format_pack_as_bf16(const format *f, void *panel, const void *rows, size_t row_bytes, size_t n_rows, size_t n);

@@ -1,15 +1,27 @@
-/* Every weight format, one line each: FORMAT(name).  The name is that of its file, its block_ and panel_ types and its functions. */
-FORMAT(f32)
-FORMAT(f16)
-FORMAT(bf16)
-FORMAT(q8_0)
-FORMAT(q4_0)
-FORMAT(q4_1)
-FORMAT(q5_0)
-FORMAT(q5_1)
-FORMAT(q2_k)
-FORMAT(q3_k)
-FORMAT(q4_k)
-FORMAT(q5_k)
-FORMAT(q6_k)
+/* Every weight format, one line each. The name is that of its file, its block_ and panel_ types and its functions.
+ * Define FORMAT(name) to see all alike, or DENSE and QUANTISED.
+ *
+ *    name  ggml's number  bytes of a value */
+#ifndef DENSE
+#define DENSE(name, ...) FORMAT(name)
+#endif
+#ifndef QUANTISED
+#define QUANTISED(name, ...) FORMAT(name)
+#endif
+DENSE(f32,   0,            4)
+DENSE(f16,   1,            2)
+DENSE(bf16, 30,            2)
+/*        name  ggml's number  values of a block  values that share a scale  subtracted from a code: 2 to the  largest code  minima  quantiser */
+QUANTISED(q8_0,  8,             32,               32,                        7,                                255,          0,     q8_0_quantize)
+QUANTISED(q4_0,  2,             32,               32,                        3,                                15,           0,     q4_0_quantize)
+QUANTISED(q4_1,  3,             32,               32,                        NO_OFFSET,                        15,           1,     q4_1_quantize)
+QUANTISED(q5_0,  6,             32,               32,                        4,                                31,           0,     q5_0_quantize)
+QUANTISED(q5_1,  7,             32,               32,                        NO_OFFSET,                        31,           1,     q5_1_quantize)
+QUANTISED(q2_k, 10,            256,               16,                        NO_OFFSET,                        3,            1,     NULL)
+QUANTISED(q3_k, 11,            256,               16,                        2,                                7,            0,     NULL)
+QUANTISED(q4_k, 12,            256,               32,                        NO_OFFSET,                        15,           1,     NULL)
+QUANTISED(q5_k, 13,            256,               32,                        NO_OFFSET,                        31,           1,     NULL)
+QUANTISED(q6_k, 14,            256,               16,                        5,                                63,           0,     NULL)
 #undef FORMAT
+#undef DENSE
+#undef QUANTISED

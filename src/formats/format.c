@@ -1,0 +1,120 @@
+/* The table of formats: the plain half of every format file, made into functions of rows and of panels. */
+#include <string.h>
+#include "base/half.h"
+#include "formats/format.h"
+#include "formats/helpers.h"
+#include "formats/f32.h"
+#include "formats/f16.h"
+#include "formats/bf16.h"
+#include "formats/q8_0.h"
+#include "formats/q4_0.h"
+#include "formats/q4_1.h"
+#include "formats/q5_0.h"
+#include "formats/q5_1.h"
+#include "formats/q2_k.h"
+#include "formats/q3_k.h"
+#include "formats/k_scales.h"
+#include "formats/q4_k.h"
+#include "formats/q5_k.h"
+#include "formats/q6_k.h"
+
+/* Dense panels hold a multiple of four k, so that pairs and two running sums need no special end. */
+static size_t padded(size_t n) { return (n + 3) & ~(size_t)3; }
+
+/* Where value k of row r lies in a panel. */
+static size_t by_k(size_t k, size_t r)    { return k * PANEL_ROWS + r; }
+static size_t by_pair(size_t k, size_t r) { return (k / 2 * PANEL_ROWS + r) * 2 + k % 2; }
+#define PLACE_f32  by_k
+#define PLACE_f16  by_k
+#define PLACE_bf16 by_pair
+
+/* A missing row, or a missing k, is zero: the panel is cleared before what exists is written. */
+#define DENSE(name, type, bytes)                                                                                            \
+_Static_assert(sizeof(value_##name) == bytes, #name);                                                                       \
+static size_t name##_panel_bytes(size_t n) { return padded(n) * PANEL_ROWS * bytes; }                                       \
+static void name##_dequantize(float *y, const void *row, size_t n) {                                                        \
+    for (size_t k = 0; k < n; k++) y[k] = name##_value(((const value_##name *)row)[k]);                                     \
+}                                                                                                                           \
+static void name##_quantize(void *row, const float *x, size_t n) {                                                          \
+    for (size_t k = 0; k < n; k++) ((value_##name *)row)[k] = name##_nearest(x[k]);                                         \
+}                                                                                                                           \
+static void name##_pack(void *panel, const void *rows, size_t row_bytes, size_t n_rows, size_t n) {                         \
+    if (n_rows < PANEL_ROWS || n < padded(n)) memset(panel, 0, name##_panel_bytes(n));                                      \
+    for (size_t r = 0; r < n_rows; r++)                                                                                     \
+        for (size_t k = 0; k < n; k++)                                                                                      \
+            ((value_##name *)panel)[PLACE_##name(k, r)] = ((const value_##name *)((const char *)rows + r * row_bytes))[k];  \
+}                                                                                                                           \
+static void name##_pack_as_bf16(uint16_t *panel, const void *rows, size_t row_bytes, size_t n_rows, size_t n) {             \
+    for (size_t r = 0; r < n_rows; r++)                                                                                     \
+        for (size_t k = 0; k < n; k++)                                                                                      \
+            panel[by_pair(k, r)] = f32_to_bf16(name##_value(((const value_##name *)((const char *)rows + r * row_bytes))[k])); \
+}                                                                                                                           \
+static bool name##_row_fits_bf16(const void *row, size_t n) {                                                               \
+    bool fits = true;                                                                                                       \
+    for (size_t k = 0; k < n; k++) fits &= name##_fits_bf16(((const value_##name *)row)[k]);                                \
+    return fits;                                                                                                            \
+}
+#define QUANTISED(name, type, per_block, ...)                                                                               \
+static size_t name##_panel_bytes(size_t n) { return n / per_block * sizeof(panel_##name); }                                 \
+static void name##_dequantize(float *y, const void *row, size_t n) {                                                        \
+    for (size_t b = 0; b < n / per_block; b++) name##_dequantize_block(y + b * per_block, (const block_##name *)row + b);   \
+}                                                                                                                           \
+static void name##_pack(void *panel, const void *rows, size_t row_bytes, size_t n_rows, size_t n) {                         \
+    static const block_##name zero;                                                                                         \
+    for (size_t b = 0; b < n / per_block; b++)                                                                              \
+        for (size_t r = 0; r < PANEL_ROWS; r++)                                                                             \
+            name##_pack_row((panel_##name *)panel + b, (int)r,                                                              \
+                            r < n_rows ? (const block_##name *)((const char *)rows + r * row_bytes) + b : &zero);           \
+}
+#include "formats/list.h"
+
+#define QUANTIZER(name, per_block)                                                                                          \
+static void name##_quantize(void *row, const float *x, size_t n) {                                                          \
+    for (size_t b = 0; b < n / per_block; b++) name##_quantize_block((block_##name *)row + b, x + b * per_block);           \
+}
+QUANTIZER(q8_0, 32)
+QUANTIZER(q4_0, 32)
+QUANTIZER(q4_1, 32)
+QUANTIZER(q5_0, 32)
+QUANTIZER(q5_1, 32)
+
+const format formats[FORMAT_COUNT] = {
+#define DENSE(called, type, bytes) [FORMAT_##called] = {                                                                    \
+    .name = #called, .gguf_type = type, .block_k = 1, .block_bytes = bytes,                                                 \
+    .arithmetic = FORMAT_##called == FORMAT_bf16 ? ARITHMETIC_BF16 : ARITHMETIC_F32,                                        \
+    .dequantize = called##_dequantize, .quantize = called##_quantize, .panel_bytes = called##_panel_bytes, .pack = called##_pack },
+#define QUANTISED(called, type, per_block, unit, offset, most, minima, quantizer) [FORMAT_##called] = {                     \
+    .name = #called, .gguf_type = type, .block_k = per_block, .block_bytes = sizeof(block_##called), .arithmetic = ARITHMETIC_INT8, \
+    .dequantize = called##_dequantize, .quantize = quantizer, .panel_bytes = called##_panel_bytes, .pack = called##_pack },
+#include "formats/list.h"
+};
+
+bool format_row_fits_bf16(const format *f, const void *row, size_t n) {
+    switch (f - formats) {
+#define DENSE(name, ...) case FORMAT_##name: return name##_row_fits_bf16(row, n);
+#define QUANTISED(name, ...)
+#include "formats/list.h"
+    }
+    return false;
+}
+
+void format_pack_as_bf16(const format *f, void *panel, const void *rows, size_t row_bytes, size_t n_rows, size_t n) {
+    memset(panel, 0, bf16_panel_bytes(n));
+    switch (f - formats) {
+#define DENSE(name, ...) case FORMAT_##name: name##_pack_as_bf16(panel, rows, row_bytes, n_rows, n); break;
+#define QUANTISED(name, ...)
+#include "formats/list.h"
+    }
+}
+
+const format *format_by_gguf_type(uint32_t type) {
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (formats[i].gguf_type == type) return &formats[i];
+    return NULL;
+}
+
+const format *format_by_name(const char *name) {
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (!strcmp(formats[i].name, name)) return &formats[i];
+    return NULL;
+}

@@ -1,0 +1,47 @@
+/* q3_k: 110 bytes, 256 weights.  | h: 32 bytes | q: 64 bytes | s: 12 bytes | d: f16 |
+ * Sixteen units of 16, each with a 6-bit scale less 32:  w[i] = d * (scale - 32) * (code[i] - 4)
+ * Codes of three bits: k = 128 i + 32 j + l has its lower two in byte 32 i + l of q, at bit 2 j, its third in byte l of h, at bit 4 i + j.
+ * Scale j: its low four bits are a nibble of s[j % 8] (the low one for j < 8), its high two are in s[8 + j % 4], at bit 2 (j / 4). */
+typedef struct __attribute__((packed)) { uint8_t h[32]; uint8_t q[64]; uint8_t s[12]; uint16_t d; } block_q3_k;
+_Static_assert(sizeof(block_q3_k) == 110, "q3_k layout");
+
+/* q as in q2_k; bit g of byte h[u][r][j] is the third bit of row r, k = 32 u + 4 g + j. */
+typedef struct { uint16_t d[16]; uint8_t s[12][16]; uint8_t h[8][16][4]; uint8_t q[8][2][16][4]; } panel_q3_k;
+_Static_assert(sizeof(panel_q3_k) == 16 * sizeof(block_q3_k), "q3_k panel");
+
+#ifdef WORDS
+WORD codes q3_k_codes(const panel_q3_k *p, int unit, int group) {
+    return codes_or(codes_field(codes_load(p->q[unit][group / 4]), 2 * (group % 4), 2, 0), codes_field(codes_load(p->h[unit]), group, 1, 2));
+}
+WORD floats q3_k_scale(const panel_q3_k *p, int part) {
+    const ints low = ints_field(ints_load_u8(p->s[part % 8]), part < 8 ? 0 : 4, 4, 0);
+    const ints high = ints_field(ints_load_u8(p->s[8 + part % 4]), 2 * (part / 4), 2, 4);
+    return floats_mul(floats_load_f16(p->d), floats_of(ints_add(ints_or(low, high), ints_set(-32))));
+}
+#else
+static inline int q3_k_code(const block_q3_k *b, int k) {
+    return (b->q[k / 128 * 32 + k % 32] >> k % 128 / 32 * 2 & 3) | (b->h[k % 32] >> k / 32 & 1) << 2;
+}
+static inline int q3_k_scale_of(const block_q3_k *b, int j) {
+    return (b->s[j % 8] >> (j < 8 ? 0 : 4) & 15) + (b->s[8 + j % 4] >> 2 * (j / 4) & 3) * 16 - 32;
+}
+static void q3_k_pack_row(panel_q3_k *p, int r, const block_q3_k *b) {
+    p->d[r] = b->d;
+    for (int i = 0; i < 12; i++) p->s[i][r] = b->s[i];
+    for (int u = 0; u < 8; u++)
+        for (int j = 0; j < 4; j++) {
+            int low[2] = {0}, high = 0;
+            for (int g = 0; g < 8; g++) {
+                const int code = q3_k_code(b, 32 * u + 4 * g + j);
+                low[g / 4] |= (code & 3) << 2 * (g % 4);
+                high |= code >> 2 << g;
+            }
+            p->q[u][0][r][j] = (uint8_t)low[0];
+            p->q[u][1][r][j] = (uint8_t)low[1];
+            p->h[u][r][j] = (uint8_t)high;
+        }
+}
+static void q3_k_dequantize_block(float *y, const block_q3_k *b) {
+    for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(q3_k_scale_of(b, k / 16) * (q3_k_code(b, k) - 4));
+}
+#endif

@@ -1,0 +1,37 @@
+/* q5_k: 176 bytes, 256 weights.  | d: f16 | dmin: f16 | s: 12 bytes | h: 32 bytes | q: 128 bytes |
+ * Eight units of 32, each with a 6-bit scale and a 6-bit minimum (k_scales.h):  w[i] = d * scale * code[i] - dmin * minimum
+ * q: the low four bits as in q4_k; bit u of h[l] is the fifth bit of k = 32 u + l. */
+typedef struct __attribute__((packed)) { uint16_t d, dmin; uint8_t s[12]; uint8_t h[32]; uint8_t q[128]; } block_q5_k;
+_Static_assert(sizeof(block_q5_k) == 176, "q5_k layout");
+
+/* Bit g of byte h[u][r][j] is the fifth bit of row r, k = 32 u + 4 g + j. */
+typedef struct { uint16_t d[16], dmin[16]; uint8_t s[12][16]; uint8_t h[8][16][4]; uint8_t q[4][8][16][4]; } panel_q5_k;
+_Static_assert(sizeof(panel_q5_k) == 16 * sizeof(block_q5_k), "q5_k panel");
+
+#ifdef WORDS
+WORD codes q5_k_codes(const panel_q5_k *p, int unit, int group) {
+    const codes pair = codes_load(p->q[unit / 2][group]);
+    return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[unit]), group, 1, 4));
+}
+WORD floats q5_k_scale(const panel_q5_k *p, int unit) { return floats_mul(floats_load_f16(p->d), floats_of(k_scale_field(p->s, unit))); }
+WORD floats q5_k_min(const panel_q5_k *p, int unit)   { return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(k_min_field(p->s, unit))); }
+#else
+static void q5_k_pack_row(panel_q5_k *p, int r, const block_q5_k *b) {
+    p->d[r] = b->d;
+    p->dmin[r] = b->dmin;
+    for (int i = 0; i < 12; i++) p->s[i][r] = b->s[i];
+    for (int i = 0; i < 128; i++) p->q[i / 32][i % 32 / 4][r][i % 4] = b->q[i];
+    for (int u = 0; u < 8; u++)
+        for (int j = 0; j < 4; j++) {
+            int byte = 0;
+            for (int g = 0; g < 8; g++) byte |= (b->h[4 * g + j] >> u & 1) << g;
+            p->h[u][r][j] = (uint8_t)byte;
+        }
+}
+static void q5_k_dequantize_block(float *y, const block_q5_k *b) {
+    for (int k = 0; k < 256; k++) {
+        const int u = k / 32, code = (b->q[k / 64 * 32 + k % 32] >> u % 2 * 4 & 15) | (b->h[k % 32] >> u & 1) << 4;
+        y[k] = f16_to_f32(b->d) * (float)(k_scale_of(b->s, u) * code) - f16_to_f32(b->dmin) * (float)k_min_of(b->s, u);
+    }
+}
+#endif

@@ -1,0 +1,39 @@
+/* q6_k: 210 bytes, 256 weights.  | q: 128 bytes | h: 64 bytes | s: 16 x i8 | d: f16 |
+ * Sixteen units of 16, each with a signed 8-bit scale:  w[i] = d * s * (code[i] - 32)
+ * Codes of six bits, in halves of 128: k = 128 i + 64 j + l has its low four in byte 64 i + l of q (j = 0: the low nibble), and
+ * k = 128 i + 32 j + l its high two in byte 32 i + l of h, at bit 2 j. */
+typedef struct __attribute__((packed)) { uint8_t q[128]; uint8_t h[64]; int8_t s[16]; uint16_t d; } block_q6_k;
+_Static_assert(sizeof(block_q6_k) == 210, "q6_k layout");
+
+/* q as in q4_k: units of 32 in pairs; field g % 4 (of two bits) of byte h[u][g / 4][r][j] is row r, k = 32 u + 4 g + j. */
+typedef struct { uint16_t d[16]; int8_t s[16][16]; uint8_t h[8][2][16][4]; uint8_t q[4][8][16][4]; } panel_q6_k;
+_Static_assert(sizeof(panel_q6_k) == 16 * sizeof(block_q6_k), "q6_k panel");
+
+#ifdef WORDS
+WORD codes q6_k_codes(const panel_q6_k *p, int unit, int group) {
+    const codes pair = codes_load(p->q[unit / 2][group]);
+    return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[unit][group / 4]), 2 * (group % 4), 2, 4));
+}
+WORD floats q6_k_scale(const panel_q6_k *p, int part) { return floats_mul(floats_load_f16(p->d), floats_of(ints_load_i8(p->s[part]))); }
+#else
+static inline int q6_k_code(const block_q6_k *b, int k) {
+    const int i = k / 128;
+    return (b->q[64 * i + k % 64] >> k % 128 / 64 * 4 & 15) | (b->h[32 * i + k % 32] >> k % 128 / 32 * 2 & 3) << 4;
+}
+static void q6_k_pack_row(panel_q6_k *p, int r, const block_q6_k *b) {
+    p->d[r] = b->d;
+    for (int u = 0; u < 16; u++) p->s[u][r] = b->s[u];
+    for (int k = 0; k < 256; k += 4) {          /* four codes: one dword of the panel's lane */
+        const int u = k / 32, g = k % 32 / 4;
+        for (int j = 0; j < 4; j++) {
+            const int code = q6_k_code(b, k + j);
+            uint8_t *low = &p->q[u / 2][g][r][j], *high = &p->h[u][g / 4][r][j];
+            *low = (uint8_t)(u % 2 ? *low | (code & 15) << 4 : code & 15);
+            *high = (uint8_t)(g % 4 ? *high | code >> 4 << 2 * (g % 4) : code >> 4);
+        }
+    }
+}
+static void q6_k_dequantize_block(float *y, const block_q6_k *b) {
+    for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(b->s[k / 16] * (q6_k_code(b, k) - 32));
+}
+#endif

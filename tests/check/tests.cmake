@@ -1,0 +1,1 @@
+ridge_test(check/formats ridge_formats m)
