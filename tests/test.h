@@ -6,3 +6,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #undef fail
+/* The same without that macro. */
+#undef fail_msg
+#define fail_msg(...) do { print_error(__VA_ARGS__); print_error("\n"); _fail(__FILE__, __LINE__); } while (0)

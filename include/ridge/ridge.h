@@ -6,6 +6,8 @@
  *   - Pointers that are passed in are borrowed for the call only; `const` results are owned by the object they came from.
  *   - Strings are UTF-8. Sizes are in bytes when they are called so, counts are in tokens when they are called so.
  *   - Objects are not locked: one thread at a time per object. Different objects are independent.
+ *
+ * The shortest program is examples/complete.c.
  */
 #pragma once
 #include <stdbool.h>
@@ -41,6 +43,216 @@ typedef struct {
 
 /* "bad file" and so on; "unknown error" for anything else. Never NULL. */
 const char *ridge_error_name(int code);
+
+/* The version of the library, "0.1.0". */
+const char *ridge_version(void);
+
+/* ---- Events: nothing that degrades a result or its speed happens silently -------------------------------------------------
+ * An event is told once for each (name, text). Without a handler it is a line on stderr. The handler may be called by any
+ * thread that is inside the library, one at a time; `name` is a stable word such as "context_shortened", `text` one sentence. */
+typedef void ridge_event_handler(void *user, const char *name, const char *text);
+void ridge_set_event_handler(ridge_event_handler *handler, void *user);     /* NULL: stderr again */
+
+/* ---- Models -------------------------------------------------------------------------------------------------------------- */
+
+/* A model: weights on a backend, tokeniser, chat template and the memory of its sessions. A session belongs to one model, and
+ * the sessions of a model share its backend: at any time one call on the model or one of its sessions. */
+typedef struct ridge_model ridge_model;
+
+/* How much of a file is loaded. Each includes the ones before it. */
+typedef enum {
+    RIDGE_LOAD_METADATA,        /* what the file says about itself; works for architectures that Ridge cannot run */
+    RIDGE_LOAD_VOCABULARY,      /* and the tokeniser and the chat template: also for files without weights */
+    RIDGE_LOAD_PLAN,            /* and the plan, checked against the weights: sizes and costs, no backend */
+    RIDGE_LOAD_ALL,             /* and the weights, on a backend: sessions can be opened */
+} ridge_load;
+
+typedef struct {
+    ridge_load  load;               /* RIDGE_LOAD_ALL */
+    const char *backend;            /* "cpu", or "reference": plain f32, slow, the oracle of tests; NULL: "cpu" */
+    const char *isa;                /* of the cpu backend: "scalar", "avx2", ...; NULL: the best that this CPU has */
+    const char *fuse;               /* how far steps of the plan are fused: "none", "glu", "norm", "all"; NULL: "all". Same bits */
+    uint32_t    threads;            /* 0: as many as the machine and its limits allow. Same bits for any number */
+    bool        precise;            /* 16-bit activations for quantised weights, f32 for dense ones: closer to exact, slower */
+    bool        pack;               /* true: weights are packed while loading; false: just before each use. Same bits, slower */
+    bool        all_logits;         /* ridge_session_logits_all will be used: room for chunk_tokens rows of logits in a batch */
+    uint32_t    context_tokens;     /* most tokens of a session; 0: what the model was trained for, but at most 4096 */
+    uint32_t    chunk_tokens;       /* a prompt is processed in chunks of so many tokens; 0: 512. Same bits for any number */
+    uint32_t    max_sessions;       /* that are open at once; 0: 1 */
+} ridge_model_options;
+
+/* The defaults; start from these, then change fields. */
+ridge_model_options ridge_model_options_default(void);
+
+/* Opens a GGUF file (of a split model: any part). options may be NULL. *out is NULL after a failure.
+ * RIDGE_E_NOT_FOUND, RIDGE_E_BAD_FILE (names the key or tensor and the offset), RIDGE_E_UNSUPPORTED (names what, and what is
+ * supported), RIDGE_E_BAD_ARGUMENT (names the option), RIDGE_E_NO_MEMORY. */
+int  ridge_model_open(ridge_model **out, const char *path, const ridge_model_options *options, ridge_error *err);
+void ridge_model_close(ridge_model *m);         /* after its sessions and samplers; NULL is fine */
+
+/* Texts belong to the model and are never NULL. What the load did not reach is 0 or "". */
+typedef struct {
+    const char *path, *architecture, *name;     /* general.architecture, general.name */
+    uint64_t    file_bytes;                     /* of all parts */
+    uint64_t    parameters;                     /* values in all tensors */
+    uint32_t    n_vocab, bos, eos;              /* bos, eos: UINT32_MAX where the file has none */
+    bool        has_chat_template;
+    uint32_t    n_layers, width;
+    uint32_t    context_trained, context_tokens;
+    uint64_t    weight_bytes;                   /* of the tensors that the plan uses */
+    uint64_t    kv_bytes_per_token;             /* K and V of all layers, f16 */
+    const char *backend;                        /* "cpu: avx512, 2 threads" */
+    double      load_seconds;
+} ridge_model_info;
+ridge_model_info ridge_model_get_info(const ridge_model *m);
+
+/* Bytes that must move to compute one token behind `position` others: weights once, and the KV cache so far. The numerator of
+ * "share of the memory's bandwidth". 0 without a plan. */
+double ridge_model_bytes_per_token(const ridge_model *m, uint32_t position);
+
+/* The i-th metadata key and its value as text (arrays: the first few elements and their number), in file order.
+ * Returns false at the end. *value is to be freed with ridge_free, NULL when memory ran out; the key is not terminated. */
+bool ridge_model_metadata(const ridge_model *m, size_t i, const char **key, size_t *key_bytes, char **value);
+
+/* The i-th tensor of the file, in file order; false at the end. The name is not terminated. */
+typedef struct {
+    const char *name;
+    size_t      name_bytes;
+    const char *type;               /* "q4_k"; "type 99" has no name: "?" */
+    uint32_t    n_dimensions;
+    uint64_t    dimension[4];       /* dimension[0] runs fastest */
+    uint64_t    bytes;
+} ridge_tensor_info;
+bool ridge_model_tensor(const ridge_model *m, size_t i, ridge_tensor_info *out);
+
+/* The plan, a line a step, after fusion; to be freed with ridge_free. RIDGE_E_BAD_ARGUMENT where the load did not reach it. */
+int ridge_model_plan_text(const ridge_model *m, char **text, ridge_error *err);
+
+/* Frees what a function above or below says is freed with it. NULL is fine. */
+void ridge_free(void *p);
+
+/* ---- Text and tokens: RIDGE_LOAD_VOCABULARY ------------------------------------------------------------------------------ */
+
+typedef struct { int32_t *ids; size_t n, room; } ridge_tokens;      /* starts zeroed; grows */
+void ridge_tokens_free(ridge_tokens *t);
+
+enum {
+    RIDGE_ADD_SPECIAL   = 1,    /* tokenize: put BOS in front (EOS behind) where the model wants it; detokenize: drop that BOS */
+    RIDGE_PARSE_SPECIAL = 2,    /* tokenize: control tokens in the text become their id, else they are text; detokenize: show them */
+};
+/* Appends the tokens of text [n_bytes], which need not be UTF-8 (README: the rule for invalid bytes). */
+int ridge_tokenize(const ridge_model *m, const char *text, size_t n_bytes, int flags, ridge_tokens *out, ridge_error *err);
+
+/* The text of ids [n], terminated, *n_bytes long (it may hold zeros), to be freed with ridge_free.
+ * RIDGE_E_BAD_ARGUMENT names an id that is not in the vocabulary. */
+int ridge_detokenize(const ridge_model *m, const int32_t *ids, size_t n, int flags, char **text, size_t *n_bytes, ridge_error *err);
+
+/* True for tokens that end an answer (EOS, end of turn). */
+bool ridge_token_is_end(const ridge_model *m, int32_t id);
+
+typedef struct { const char *role, *content; } ridge_message;      /* "system", "user", "assistant" */
+
+/* Renders messages by the file's chat template (an event, and ChatML, where it has none) and tokenises the result, with BOS once.
+ * for_answer: the text ends where the assistant's answer begins. Appends to *out. */
+int ridge_chat_tokens(const ridge_model *m, const ridge_message *messages, size_t n, bool for_answer, ridge_tokens *out, ridge_error *err);
+/* The rendered text alone, to be freed with ridge_free. */
+int ridge_chat_text(const ridge_model *m, const ridge_message *messages, size_t n, bool for_answer, char **text, ridge_error *err);
+
+/* ---- Sessions: tokens in, logits out: RIDGE_LOAD_ALL ---------------------------------------------------------------------- */
+
+/* A sequence of tokens and the model's memory of it. */
+typedef struct ridge_session ridge_session;
+int  ridge_session_open(ridge_session **out, ridge_model *m, ridge_error *err);
+void ridge_session_close(ridge_session *s);
+
+/* The tokens so far; borrowed until the next call on the session. */
+const int32_t *ridge_session_tokens(const ridge_session *s, size_t *n);
+
+/* Processes ids [n] behind those so far. RIDGE_E_CONTEXT_FULL names both sizes and RIDGE_E_BAD_ARGUMENT a token that is not in the
+ * vocabulary: nothing was processed then. RIDGE_E_CANCELLED: some chunks were. */
+int ridge_session_append(ridge_session *s, const int32_t *ids, size_t n, ridge_error *err);
+/* The same, and logits [n][n_vocab], the caller's, receives a row for each of ids. The model was opened with all_logits. */
+int ridge_session_append_all(ridge_session *s, const int32_t *ids, size_t n, float *logits, ridge_error *err);
+/* Logits behind the last token: [n_vocab], borrowed until the next call on the session. NULL where no token was processed since
+ * the session was opened or truncated. */
+const float *ridge_session_logits(const ridge_session *s);
+
+/* Forgets all tokens from position n on. */
+void ridge_session_truncate(ridge_session *s, size_t n);
+/* Makes the running ridge_session_append or ridge_generate end soon, or the next one at once. From any thread, or a signal handler. */
+void ridge_session_cancel(ridge_session *s);
+
+/* ---- Sampling ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct { int32_t token; float bias; } ridge_token_bias;
+
+/* How the next token is chosen. The steps run in the order of the fields from `biases` on, as in llama.cpp. */
+typedef struct {
+    int64_t seed;                       /* -1: differs from run to run, ridge_sampler_seed() tells. A seed gives the same tokens everywhere */
+    const ridge_token_bias *biases;     /* [n_biases] added to logits; -INFINITY forbids. Copied */
+    size_t  n_biases;
+    int32_t penalty_tokens;             /* penalties look at so many last tokens, the prompt's too; -1: all; 0: no penalties. 64 */
+    float   repeat_penalty;             /* 1: off */
+    float   frequency_penalty;          /* 0: off */
+    float   presence_penalty;           /* 0: off */
+    float   top_n_sigma;                /* <= 0: off */
+    int32_t top_k;                      /* <= 0: off. 40 */
+    float   typical_p;                  /* 1: off */
+    float   top_p;                      /* 1: off. 0.95 */
+    float   min_p;                      /* 0: off. 0.05 */
+    float   temperature;                /* 0: the most likely token, always. 0.8 */
+    float   dynamic_range;              /* temperature +- so much by the entropy; 0: off */
+    float   dynamic_exponent;           /* 1 */
+} ridge_sampler_options;
+ridge_sampler_options ridge_sampler_options_default(void);
+
+typedef struct ridge_sampler ridge_sampler;
+/* options may be NULL; RIDGE_E_BAD_ARGUMENT names the option that is out of range. */
+int      ridge_sampler_new(ridge_sampler **out, const ridge_model *m, const ridge_sampler_options *options, ridge_error *err);
+void     ridge_sampler_free(ridge_sampler *s);
+uint64_t ridge_sampler_seed(const ridge_sampler *s);
+void     ridge_sampler_reset(ridge_sampler *s);        /* back to the seed */
+/* Chooses the token behind the session's last. RIDGE_E_BAD_ARGUMENT where the session has no logits. */
+int      ridge_sampler_next(ridge_sampler *s, const ridge_session *session, int32_t *token, ridge_error *err);
+
+/* ---- Generation ----------------------------------------------------------------------------------------------------------- */
+
+/* Receives each new token and the text that became final with it: complete UTF-8 characters that are no beginning of a stop text;
+ * perhaps none. What was held back comes at the end, with token -1. text [n_bytes] is borrowed and terminated.
+ * Returns false to end the generation. */
+typedef bool ridge_token_callback(void *user, int32_t token, const char *text, size_t n_bytes);
+
+typedef struct {
+    ridge_sampler      *sampler;        /* required */
+    size_t              max_tokens;     /* 0: until the model ends or the context is full */
+    const char *const  *stop;           /* [n_stop] texts that end the generation and are not part of it */
+    size_t              n_stop;
+    bool                ignore_end;     /* go on behind tokens that end an answer */
+    bool                show_special;   /* control tokens are part of the text */
+    ridge_token_callback *on_token;     /* may be NULL */
+    void               *user;           /* for on_token */
+} ridge_generate_options;
+
+typedef enum { RIDGE_ENDED, RIDGE_STOPPED, RIDGE_LENGTH, RIDGE_CONTEXT, RIDGE_CANCELLED } ridge_end;
+/* "end", "stop", "length", "context", "cancelled". */
+const char *ridge_end_name(ridge_end end);
+
+typedef struct {
+    ridge_end end;                      /* by an end token, a stop text, max_tokens, a full context, a cancel or the callback */
+    size_t prompt_tokens;               /* all of the prompt */
+    size_t reused_tokens;               /* of these, in the session's memory already */
+    size_t tokens;                      /* generated and given to on_token */
+    double prompt_seconds;              /* to process the others */
+    double first_token_seconds;         /* from the call to the first token; 0 without one */
+    double decode_seconds;              /* from the first token to the last */
+} ridge_generation;
+
+/* Continues prompt [n], n > 0. The session keeps what it shares with the prompt from the start and processes the rest, so a chat
+ * hands in the whole conversation every time and pays for its new part. Afterwards the session holds the prompt and all generated
+ * tokens except the last. *out is filled in after failures too. */
+int ridge_generate(ridge_session *s, const int32_t *prompt, size_t n, const ridge_generate_options *options,
+                   ridge_generation *out, ridge_error *err);
+
 
 #ifdef __cplusplus
 }

@@ -1,2 +1,3 @@
 ridge_test(unit/base ridge_base m)
 ridge_test(unit/flags ridge_cli)
+ridge_test(unit/sampling ridge_engine m)

@@ -1,0 +1,1 @@
+ridge_test(golden/sampling ridge_engine PkgConfig::JANSSON m)
