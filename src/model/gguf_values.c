@@ -94,11 +94,11 @@ bool gguf_value_u64(const gguf_value *v, uint64_t *out) {
 /* The sentence for a value that is not what its reader needs. */
 static int wrong(const gguf *g, const gguf_value *v, const char *expected, error *err) {
     char name[GGUF_NAME_TEXT], held[64];
-    if (is_integer(v) || (!v->is_array && v->type == GGUF_F32) || (!v->is_array && v->type == GGUF_F64)) {
-        snprintf(held, sizeof held, "%s %.17g", gguf_type_text(v->type, false), gguf_element_f64(v, 0));
-    } else {
-        snprintf(held, sizeof held, "%s", gguf_type_text(v->type, v->is_array));
-    }
+    const char *type = gguf_type_text(v->type, v->is_array);
+    if (is_integer(v) && v->type == GGUF_U64) snprintf(held, sizeof held, "%s %" PRIu64, type, gguf_load_u64(v->data));
+    else if (is_integer(v)) snprintf(held, sizeof held, "%s %" PRId64, type, gguf_element_i64(v, 0));
+    else if (!v->is_array && (v->type == GGUF_F32 || v->type == GGUF_F64)) snprintf(held, sizeof held, "%s %.9g", type, gguf_element_f64(v, 0));
+    else snprintf(held, sizeof held, "%s", type);
     const mapped_file *file = gguf_part(g, 0);
     const int code = fail(err, RIDGE_E_BAD_FILE, "key %s, offset %zu: expected %s, but the file has %s", gguf_name_text(v->key, name),
                           (size_t)(v->data - file->data), expected, held);

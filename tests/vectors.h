@@ -1,0 +1,14 @@
+/* Where the large reference vectors are: $RIDGE_VECTORS, or ../shared/vectors beside the checkout. They are not part of it. */
+#pragma once
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The path of a file or folder of the vectors, or NULL where it is not here. The result lives until the next call. */
+static inline const char *vectors_path(const char *relative) {
+    static char path[4096];
+    const char *folder = getenv("RIDGE_VECTORS");
+    if (folder && *folder) snprintf(path, sizeof path, "%s/%s", folder, relative);
+    else snprintf(path, sizeof path, "%s/../../shared/vectors/%s", RIDGE_TESTS, relative);
+    return access(path, R_OK) ? NULL : path;
+}
