@@ -73,8 +73,8 @@ typedef struct {
     tensor_id q_norm, k_norm;                   /* head norms, or NONE */
     float     head_eps;
     bool      rotates;                          /* q and k are rotated by plan.rope[rope] */
-    bool      writes_kv;                        /* out[1] and out[2] go to the KV cache only; out[0] is q */
-    glu_kind  glu;                              /* of the glu step; linear: out[0] = activation(y0) * y1 */
+    bool      writes_kv;                        /* out[0] is q; k and v go to the KV cache only, out[1] and out[2] are NONE */
+    glu_kind  glu;                              /* of the glu step; linear: out[0] = activation(y0) * y1, out[1] is NONE */
 
     uint8_t   rope;                             /* index into plan.rope: rope, fused linear */
     uint16_t  kv_layer;                         /* layer of the KV cache: kv_write, attention, fused linear */

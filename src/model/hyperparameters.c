@@ -1,0 +1,158 @@
+/* Reads and checks a model's numbers. Every key has its range here, so that no description of an architecture and no
+ * backend has to doubt a number again. */
+#include "model/hyperparameters.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Where a value is looked for, and the first failure. */
+typedef struct {
+    const gguf *file;
+    const char *architecture;
+    char        key[128];
+    int         code;
+    error      *err;
+} reader;
+
+/* Makes "<architecture>.<suffix>" the current key; true where the file has it and nothing failed before. */
+static bool find(reader *r, const char *suffix) {
+    if (r->code) return false;
+    snprintf(r->key, sizeof r->key, "%s.%s", r->architecture, suffix);
+    return gguf_find(r->file, r->key) != NULL;
+}
+
+static void missing(reader *r) {
+    if (!r->code) r->code = fail(r->err, RIDGE_E_BAD_FILE, "the file has no %s, without which a model cannot be run.", r->key);
+}
+
+/* A number, or an array of equal numbers (files may give one for each layer). */
+static bool read_u64(reader *r, uint64_t *out) {
+    const gguf_value *v = gguf_find(r->file, r->key);
+    if (!v->is_array) {
+        r->code = gguf_get_u64(r->file, r->key, out, r->err);
+        return !r->code;
+    }
+    const bool integers = v->type != GGUF_F32 && v->type != GGUF_F64 && v->type != GGUF_STRING && v->type != GGUF_ARRAY && v->count > 0;
+    for (uint64_t i = 0; integers && i < v->count; i++) {
+        if (gguf_element_i64(v, i) == gguf_element_i64(v, 0)) continue;
+        r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s differs from layer to layer (%lld and %lld); Ridge wants all layers alike.",
+                       r->key, (long long)gguf_element_i64(v, 0), (long long)gguf_element_i64(v, i));
+        return false;
+    }
+    if (!integers) r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is neither a number nor an array of numbers.", r->key);
+    else *out = (uint64_t)gguf_element_i64(v, 0);
+    return !r->code;
+}
+
+/* *out keeps what it holds where the key is absent, and is at least 1 then; 0 there means that the key is needed. */
+static void count(reader *r, const char *suffix, uint32_t least, uint32_t most, uint32_t *out) {
+    uint64_t value = *out;
+    if (!find(r, suffix)) {
+        if (*out < least) missing(r);
+        return;
+    }
+    if (!read_u64(r, &value)) return;
+    if (value < least || value > most)
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is %lld; it must be %u to %u.", r->key, (long long)value, least, most);
+    else *out = (uint32_t)value;
+}
+
+static void number(reader *r, const char *suffix, double least, double most, float *out) {
+    float value = *out;
+    if (!find(r, suffix)) return;
+    r->code = gguf_get_f32(r->file, r->key, &value, r->err);
+    if (r->code) return;
+    if (!((double)value >= least && (double)value <= most))
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is %g; it must be %g to %g.", r->key, (double)value, least, most);
+    else *out = value;
+}
+
+static void read_architecture(reader *r, hyperparameters *h) {
+    gguf_string name = {0};
+    r->code = gguf_get_string(r->file, "general.architecture", &name, r->err);
+    if (r->code) return;
+    if (!name.n || name.n >= sizeof h->architecture || memchr(name.text, 0, name.n)) {
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, "general.architecture is %s.", name.n ? "no name of an architecture" : "missing or empty");
+        return;
+    }
+    memcpy(h->architecture, name.text, name.n);
+}
+
+static void read_shapes(reader *r, hyperparameters *h) {
+    count(r, "block_count", 1, 1000, &h->n_layers);
+    count(r, "context_length", 1, 1u << 24, &h->n_context);
+    count(r, "embedding_length", 1, 1u << 20, &h->width);
+    count(r, "feed_forward_length", 1, 1u << 22, &h->n_ff);
+    count(r, "attention.head_count", 1, 1024, &h->n_heads);
+    h->n_kv_heads = h->n_heads;
+    count(r, "attention.head_count_kv", 1, 1024, &h->n_kv_heads);
+    if (r->code) return;
+    if (h->n_heads % h->n_kv_heads) {
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is %u, which does not divide the %u heads.", r->key, h->n_kv_heads, h->n_heads);
+        return;
+    }
+    h->key_size = h->value_size = h->width % h->n_heads ? 0 : h->width / h->n_heads;
+    count(r, "attention.key_length", 1, 2048, &h->key_size);
+    count(r, "attention.value_length", 1, 2048, &h->value_size);
+    if (!r->code && (h->key_size > 2048 || h->value_size > 2048))
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s.embedding_length %u over %u heads gives heads of %u values; 2048 is the most.",
+                       h->architecture, h->width, h->n_heads, h->key_size);
+    number(r, "attention.layer_norm_rms_epsilon", 1e-12, 1, &h->eps);
+    if (!r->code && h->eps == 0) missing(r);
+}
+
+static void read_vocabulary(reader *r, hyperparameters *h) {
+    if (r->code) return;
+    const gguf_tensor *table = gguf_find_tensor(r->file, "token_embd.weight");
+    if (!table || table->dimension[1] < 1 || table->dimension[1] > 1u << 24)
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, table ? "token_embd.weight has %llu rows; it must be 1 to 16777216."
+                                                       : "the file has no tensor token_embd.weight.",
+                       table ? (unsigned long long)table->dimension[1] : 0ull);
+    else h->n_vocab = (uint32_t)table->dimension[1];
+}
+
+static void read_scaling_type(reader *r, hyperparameters *h) {
+    gguf_string type = {0};
+    if (!find(r, "rope.scaling.type")) {
+        if (find(r, "rope.scaling.factor")) h->scaling = ROPE_SCALING_LINEAR;
+        return;
+    }
+    r->code = gguf_get_string(r->file, r->key, &type, r->err);
+    if (r->code) return;
+    static const char *const names[] = { [ROPE_SCALING_NONE] = "none", [ROPE_SCALING_LINEAR] = "linear", [ROPE_SCALING_LONGROPE] = "longrope" };
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        if (strlen(names[i]) == type.n && !memcmp(names[i], type.text, type.n)) { h->scaling = (rope_scaling)i; return; }
+    r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s is \"%.*s\"; Ridge knows none, linear and longrope.", r->key, (int)(type.n < 40 ? type.n : 40), type.text);
+}
+
+static void read_rope(reader *r, hyperparameters *h) {
+    h->n_rotated = h->key_size;
+    count(r, "rope.dimension_count", 1, h->key_size, &h->n_rotated);
+    if (!r->code && h->n_rotated % 2)
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s.rope.dimension_count is %u; pairs of values are rotated, so it must be even.", h->architecture, h->n_rotated);
+    number(r, "rope.freq_base", 1, 1e12, &h->rope_base);
+    number(r, "rope.freq_base_swa", 1, 1e12, &h->rope_base_window);
+    read_scaling_type(r, h);
+    number(r, "rope.scaling.factor", 1e-3, 1e6, &h->scaling_factor);
+    number(r, "rope.scaling.attn_factor", 1e-3, 1e3, &h->scaling_attention);
+    h->original_context = h->n_context;
+    count(r, "rope.scaling.original_context_length", 1, 1u << 24, &h->original_context);
+}
+
+int hyperparameters_read(hyperparameters *h, const gguf *file, error *err) {
+    *h = (hyperparameters){ .rope_base = 10000, .rope_base_window = 10000, .scaling_factor = 1, .scaling_attention = 1,
+                            .embedding_scale = 1, .residual_scale = 1, .logit_scale = 1 };
+    reader r = { .file = file, .architecture = h->architecture, .err = err };
+    read_architecture(&r, h);
+    read_shapes(&r, h);
+    read_vocabulary(&r, h);
+    read_rope(&r, h);
+    count(&r, "attention.sliding_window", 0, UINT32_MAX, &h->window);
+    count(&r, "attention.sliding_window_pattern", 0, 1000, &h->window_pattern);
+    number(&r, "attn_logit_softcapping", 0, 1e6, &h->attention_cap);
+    number(&r, "final_logit_softcapping", 0, 1e6, &h->final_cap);
+    number(&r, "embedding_scale", 1e-6, 1e6, &h->embedding_scale);
+    number(&r, "residual_scale", 1e-6, 1e6, &h->residual_scale);
+    number(&r, "logit_scale", 1e-6, 1e6, &h->logit_scale);
+    number(&r, "attention.scale", 0, 1e6, &h->attention_scale);
+    return r.code;
+}
