@@ -1,6 +1,8 @@
 /* bf16: the upper half of a single.  A panel holds, for each pair of k, 16 rows of two: what vdpbf16ps wants. Dense rows of other
  * formats that bf16 holds exactly are packed as this too (format_pack_as_bf16). */
-#ifndef WORDS
+#ifdef WORDS
+WORD floats bf16_weight(const char *panel, size_t k) { return floats_load_bf16((const uint16_t *)panel + k / 2 * 2 * PANEL_ROWS, k % 2); }
+#else
 typedef uint16_t value_bf16 __attribute__((aligned(1)));
 
 static inline float    bf16_value(uint16_t v)  { return bf16_to_f32(v); }

@@ -1,5 +1,7 @@
 /* f16: IEEE half precision.  A panel holds, for each k, 16 rows. */
-#ifndef WORDS
+#ifdef WORDS
+WORD floats f16_weight(const char *panel, size_t k) { return floats_load_f16((const uint16_t *)panel + k * PANEL_ROWS); }
+#else
 typedef uint16_t value_f16 __attribute__((aligned(1)));
 
 static inline float    f16_value(uint16_t v)   { return f16_to_f32(v); }

@@ -1,5 +1,7 @@
 /* f32: IEEE single precision.  A panel holds, for each k, 16 rows. */
-#ifndef WORDS
+#ifdef WORDS
+WORD floats f32_weight(const char *panel, size_t k) { return floats_load((const float *)panel + k * PANEL_ROWS); }
+#else
 typedef float value_f32 __attribute__((aligned(1)));
 
 static inline float f32_value(float v)    { return v; }

@@ -3,20 +3,7 @@
 #include "base/half.h"
 #include "formats/format.h"
 #include "formats/helpers.h"
-#include "formats/f32.h"
-#include "formats/f16.h"
-#include "formats/bf16.h"
-#include "formats/q8_0.h"
-#include "formats/q4_0.h"
-#include "formats/q4_1.h"
-#include "formats/q5_0.h"
-#include "formats/q5_1.h"
-#include "formats/q2_k.h"
-#include "formats/q3_k.h"
-#include "formats/k_scales.h"
-#include "formats/q4_k.h"
-#include "formats/q5_k.h"
-#include "formats/q6_k.h"
+#include "formats/blocks.h"
 
 /* Dense panels hold a multiple of four k, so that pairs and two running sums need no special end. */
 static size_t padded(size_t n) { return (n + 3) & ~(size_t)3; }

@@ -9,11 +9,11 @@ typedef struct { uint16_t d[16], dmin[16]; uint8_t s[16][16]; uint8_t q[8][2][16
 _Static_assert(sizeof(panel_q2_k) == 16 * sizeof(block_q2_k), "q2_k panel");
 
 #ifdef WORDS
-WORD codes q2_k_codes(const panel_q2_k *p, int unit, int group) { return codes_field(codes_load(p->q[unit][group / 4]), 2 * (group % 4), 2, 0); }
-WORD floats q2_k_scale(const panel_q2_k *p, int part) {
+WORD codes q2_k_codes(const panel_q2_k *p, unsigned unit, unsigned group) { return codes_field(codes_load(p->q[unit][group / 4]), 2 * (group % 4), 2, 0); }
+WORD floats q2_k_scale(const panel_q2_k *p, unsigned part) {
     return floats_mul(floats_load_f16(p->d), floats_of(ints_field(ints_load_u8(p->s[part]), 0, 4, 0)));
 }
-WORD floats q2_k_min(const panel_q2_k *p, int part) {
+WORD floats q2_k_min(const panel_q2_k *p, unsigned part) {
     return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(ints_field(ints_load_u8(p->s[part]), 4, 4, 0)));
 }
 #else

@@ -10,10 +10,10 @@ typedef struct { uint16_t d[16]; uint8_t s[12][16]; uint8_t h[8][16][4]; uint8_t
 _Static_assert(sizeof(panel_q3_k) == 16 * sizeof(block_q3_k), "q3_k panel");
 
 #ifdef WORDS
-WORD codes q3_k_codes(const panel_q3_k *p, int unit, int group) {
+WORD codes q3_k_codes(const panel_q3_k *p, unsigned unit, unsigned group) {
     return codes_or(codes_field(codes_load(p->q[unit][group / 4]), 2 * (group % 4), 2, 0), codes_field(codes_load(p->h[unit]), group, 1, 2));
 }
-WORD floats q3_k_scale(const panel_q3_k *p, int part) {
+WORD floats q3_k_scale(const panel_q3_k *p, unsigned part) {
     const ints low = ints_field(ints_load_u8(p->s[part % 8]), part < 8 ? 0 : 4, 4, 0);
     const ints high = ints_field(ints_load_u8(p->s[8 + part % 4]), 2 * (part / 4), 2, 4);
     return floats_mul(floats_load_f16(p->d), floats_of(ints_add(ints_or(low, high), ints_set(-32))));

@@ -7,11 +7,11 @@ typedef struct { uint16_t d[16]; uint8_t q[4][16][4]; } panel_q4_0;
 _Static_assert(sizeof(panel_q4_0) == 16 * sizeof(block_q4_0), "q4_0 panel");
 
 #ifdef WORDS
-WORD codes q4_0_codes(const panel_q4_0 *p, int unit, int group) {
+WORD codes q4_0_codes(const panel_q4_0 *p, unsigned unit, unsigned group) {
     (void)unit;
     return group < 4 ? codes_low4(codes_load(p->q[group])) : codes_high4(codes_load(p->q[group - 4]));
 }
-WORD floats q4_0_scale(const panel_q4_0 *p, int unit) { (void)unit; return floats_load_f16(p->d); }
+WORD floats q4_0_scale(const panel_q4_0 *p, unsigned unit) { (void)unit; return floats_load_f16(p->d); }
 #else
 static void q4_0_pack_row(panel_q4_0 *p, int r, const block_q4_0 *b) {
     p->d[r] = b->d;

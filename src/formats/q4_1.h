@@ -7,12 +7,12 @@ typedef struct { uint16_t d[16], m[16]; uint8_t q[4][16][4]; } panel_q4_1;
 _Static_assert(sizeof(panel_q4_1) == 16 * sizeof(block_q4_1), "q4_1 panel");
 
 #ifdef WORDS
-WORD codes q4_1_codes(const panel_q4_1 *p, int unit, int group) {
+WORD codes q4_1_codes(const panel_q4_1 *p, unsigned unit, unsigned group) {
     (void)unit;
     return group < 4 ? codes_low4(codes_load(p->q[group])) : codes_high4(codes_load(p->q[group - 4]));
 }
-WORD floats q4_1_scale(const panel_q4_1 *p, int unit) { (void)unit; return floats_load_f16(p->d); }
-WORD floats q4_1_min(const panel_q4_1 *p, int unit)   { (void)unit; return floats_load_f16(p->m); }
+WORD floats q4_1_scale(const panel_q4_1 *p, unsigned unit) { (void)unit; return floats_load_f16(p->d); }
+WORD floats q4_1_min(const panel_q4_1 *p, unsigned unit)   { (void)unit; return floats_load_f16(p->m); }
 #else
 static void q4_1_pack_row(panel_q4_1 *p, int r, const block_q4_1 *b) {
     p->d[r] = b->d;

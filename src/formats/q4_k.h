@@ -8,12 +8,12 @@ typedef struct { uint16_t d[16], dmin[16]; uint8_t s[12][16]; uint8_t q[4][8][16
 _Static_assert(sizeof(panel_q4_k) == 16 * sizeof(block_q4_k), "q4_k panel");
 
 #ifdef WORDS
-WORD codes q4_k_codes(const panel_q4_k *p, int unit, int group) {
+WORD codes q4_k_codes(const panel_q4_k *p, unsigned unit, unsigned group) {
     const codes pair = codes_load(p->q[unit / 2][group]);
     return unit % 2 ? codes_high4(pair) : codes_low4(pair);
 }
-WORD floats q4_k_scale(const panel_q4_k *p, int unit) { return floats_mul(floats_load_f16(p->d), floats_of(k_scale_field(p->s, unit))); }
-WORD floats q4_k_min(const panel_q4_k *p, int unit)   { return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(k_min_field(p->s, unit))); }
+WORD floats q4_k_scale(const panel_q4_k *p, unsigned unit) { return floats_mul(floats_load_f16(p->d), floats_of(k_scale_field(p->s, unit))); }
+WORD floats q4_k_min(const panel_q4_k *p, unsigned unit)   { return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(k_min_field(p->s, unit))); }
 #else
 static void q4_k_pack_row(panel_q4_k *p, int r, const block_q4_k *b) {
     p->d[r] = b->d;

@@ -8,13 +8,13 @@ typedef struct { uint16_t d[16], m[16]; uint8_t h[16][4]; uint8_t q[4][16][4]; }
 _Static_assert(sizeof(panel_q5_1) == 16 * sizeof(block_q5_1), "q5_1 panel");
 
 #ifdef WORDS
-WORD codes q5_1_codes(const panel_q5_1 *p, int unit, int group) {
+WORD codes q5_1_codes(const panel_q5_1 *p, unsigned unit, unsigned group) {
     (void)unit;
     const codes q = codes_load(p->q[group % 4]);
     return codes_or(group < 4 ? codes_low4(q) : codes_high4(q), codes_field(codes_load(p->h), group, 1, 4));
 }
-WORD floats q5_1_scale(const panel_q5_1 *p, int unit) { (void)unit; return floats_load_f16(p->d); }
-WORD floats q5_1_min(const panel_q5_1 *p, int unit)   { (void)unit; return floats_load_f16(p->m); }
+WORD floats q5_1_scale(const panel_q5_1 *p, unsigned unit) { (void)unit; return floats_load_f16(p->d); }
+WORD floats q5_1_min(const panel_q5_1 *p, unsigned unit)   { (void)unit; return floats_load_f16(p->m); }
 #else
 static void q5_1_pack_row(panel_q5_1 *p, int r, const block_q5_1 *b) {
     p->d[r] = b->d;

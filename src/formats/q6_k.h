@@ -10,11 +10,11 @@ typedef struct { uint16_t d[16]; int8_t s[16][16]; uint8_t h[8][2][16][4]; uint8
 _Static_assert(sizeof(panel_q6_k) == 16 * sizeof(block_q6_k), "q6_k panel");
 
 #ifdef WORDS
-WORD codes q6_k_codes(const panel_q6_k *p, int unit, int group) {
+WORD codes q6_k_codes(const panel_q6_k *p, unsigned unit, unsigned group) {
     const codes pair = codes_load(p->q[unit / 2][group]);
     return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[unit][group / 4]), 2 * (group % 4), 2, 4));
 }
-WORD floats q6_k_scale(const panel_q6_k *p, int part) { return floats_mul(floats_load_f16(p->d), floats_of(ints_load_i8(p->s[part]))); }
+WORD floats q6_k_scale(const panel_q6_k *p, unsigned part) { return floats_mul(floats_load_f16(p->d), floats_of(ints_load_i8(p->s[part]))); }
 #else
 static inline int q6_k_code(const block_q6_k *b, int k) {
     const int i = k / 128;

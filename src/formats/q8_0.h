@@ -7,8 +7,8 @@ typedef struct { uint16_t d[16]; uint8_t q[8][16][4]; } panel_q8_0;
 _Static_assert(sizeof(panel_q8_0) == 16 * sizeof(block_q8_0), "q8_0 panel");
 
 #ifdef WORDS
-WORD codes  q8_0_codes(const panel_q8_0 *p, int unit, int group) { (void)unit; return codes_load(p->q[group]); }
-WORD floats q8_0_scale(const panel_q8_0 *p, int unit)            { (void)unit; return floats_load_f16(p->d); }
+WORD codes  q8_0_codes(const panel_q8_0 *p, unsigned unit, unsigned group) { (void)unit; return codes_load(p->q[group]); }
+WORD floats q8_0_scale(const panel_q8_0 *p, unsigned unit)            { (void)unit; return floats_load_f16(p->d); }
 #else
 static void q8_0_pack_row(panel_q8_0 *p, int r, const block_q8_0 *b) {
     p->d[r] = b->d;

@@ -1,0 +1,4 @@
+/* The kernels in the words of words_avx512.h. */
+#include "cpu/words.h"
+#include "cpu/words_avx512.h"
+#include "cpu/kernels.inc"

@@ -1,0 +1,114 @@
+/* The words of AVX2 with FMA and F16C: 16 rows are two registers. words_scalar.h says what each word means.
+ * The file is AVX-VNNI's too, which has an instruction for the dot (DOT_VNNI). */
+#include <immintrin.h>
+#ifndef ISA_NAME
+#define ISA_NAME  avx2
+#define ISA_NEEDS "AVX2, FMA and F16C"
+#define DOT_VNNI  0
+#define dpbusd(s, c, x) (s)
+#endif
+enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3 };
+typedef struct { __m256i h[2]; } codes;
+typedef struct { __m256i h[2]; } ints;
+typedef struct { __m256 h[2]; } floats;
+#define BOTH for (int i = 0; i < 2; i++)
+
+WORD codes  codes_load(const void *p)               { codes r; BOTH r.h[i] = _mm256_loadu_si256((const __m256i *)p + i); return r; }
+WORD codes  codes_field(codes c, int from, int bits, int to) {
+    if (from < to) BOTH c.h[i] = _mm256_slli_epi16(c.h[i], to - from);
+    if (from > to) BOTH c.h[i] = _mm256_srli_epi16(c.h[i], from - to);
+    BOTH c.h[i] = _mm256_and_si256(c.h[i], _mm256_set1_epi8((char)(((1 << bits) - 1) << to)));
+    return c;
+}
+WORD codes  codes_or(codes a, codes b)              { BOTH a.h[i] = _mm256_or_si256(a.h[i], b.h[i]); return a; }
+
+WORD ints   ints_set(int32_t x)                     { ints r; BOTH r.h[i] = _mm256_set1_epi32(x); return r; }
+WORD ints   ints_load_u8(const uint8_t *p)          { ints r; BOTH r.h[i] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i))); return r; }
+WORD ints   ints_load_i8(const int8_t *p)           { ints r; BOTH r.h[i] = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i))); return r; }
+WORD ints   ints_field(ints a, int from, int bits, int to) {
+    if (from < to) BOTH a.h[i] = _mm256_slli_epi32(a.h[i], to - from);
+    if (from > to) BOTH a.h[i] = _mm256_srli_epi32(a.h[i], from - to);
+    BOTH a.h[i] = _mm256_and_si256(a.h[i], _mm256_set1_epi32(((1 << bits) - 1) << to));
+    return a;
+}
+WORD ints   ints_or(ints a, ints b)                 { BOTH a.h[i] = _mm256_or_si256(a.h[i], b.h[i]); return a; }
+WORD ints   ints_add(ints a, ints b)                { BOTH a.h[i] = _mm256_add_epi32(a.h[i], b.h[i]); return a; }
+WORD ints   ints_shift_left(ints a, int by)         { BOTH a.h[i] = _mm256_slli_epi32(a.h[i], by); return a; }
+WORD ints   ints_shift_right(ints a, int by)        { BOTH a.h[i] = _mm256_srai_epi32(a.h[i], by); return a; }
+/* maddubs adds two products into 16 bits and saturates: codes above 127 go through 16-bit factors, even and odd bytes apart. */
+WORD ints   ints_dot(ints s, codes c, int32_t x4, int most) {
+    const __m256i x = _mm256_set1_epi32(x4);
+    if (DOT_VNNI) {
+        BOTH s.h[i] = dpbusd(s.h[i], c.h[i], x);
+    } else if (most < 128) {
+        BOTH s.h[i] = _mm256_add_epi32(s.h[i], _mm256_madd_epi16(_mm256_maddubs_epi16(c.h[i], x), _mm256_set1_epi16(1)));
+    } else {
+        const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8), odd = _mm256_srai_epi16(x, 8);
+        BOTH s.h[i] = _mm256_add_epi32(s.h[i], _mm256_add_epi32(
+            _mm256_madd_epi16(_mm256_and_si256(c.h[i], _mm256_set1_epi16(255)), even),
+            _mm256_madd_epi16(_mm256_srli_epi16(c.h[i], 8), odd)));
+    }
+    return s;
+}
+
+WORD floats floats_set(float x)                     { floats r; BOTH r.h[i] = _mm256_set1_ps(x); return r; }
+WORD floats floats_load(const float *p)             { floats r; BOTH r.h[i] = _mm256_loadu_ps(p + 8 * i); return r; }
+WORD floats floats_load_f16(const uint16_t *p)      { floats r; BOTH r.h[i] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + i)); return r; }
+WORD floats floats_load_bf16(const uint16_t *p, int odd) {
+    floats r;
+    BOTH {
+        const __m256i pairs = _mm256_loadu_si256((const __m256i *)p + i);
+        r.h[i] = _mm256_castsi256_ps(odd ? _mm256_and_si256(pairs, _mm256_set1_epi32((int)0xffff0000)) : _mm256_slli_epi32(pairs, 16));
+    }
+    return r;
+}
+WORD floats floats_of(ints a)                       { floats r; BOTH r.h[i] = _mm256_cvtepi32_ps(a.h[i]); return r; }
+WORD floats floats_add(floats a, floats b)          { BOTH a.h[i] = _mm256_add_ps(a.h[i], b.h[i]); return a; }
+WORD floats floats_mul(floats a, floats b)          { BOTH a.h[i] = _mm256_mul_ps(a.h[i], b.h[i]); return a; }
+WORD floats floats_fma(floats a, floats b, floats c){ BOTH a.h[i] = _mm256_fmadd_ps(a.h[i], b.h[i], c.h[i]); return a; }
+WORD floats floats_negative(floats a)               { BOTH a.h[i] = _mm256_xor_ps(a.h[i], _mm256_set1_ps(-0.0f)); return a; }
+WORD void   floats_store(float *p, floats a)        { BOTH _mm256_storeu_ps(p + 8 * i, a.h[i]); }
+WORD void   prefetch(const char *p)                 { _mm_prefetch(p, _MM_HINT_T0); }
+
+enum { ATTEND_TILE_QUERIES = 2, ATTEND_TILE_VECTORS = 2 };
+WORD ints   ints_round(floats a)                    { ints r; BOTH r.h[i] = _mm256_cvtps_epi32(a.h[i]); return r; }
+WORD ints   ints_of_bits(floats a)                  { ints r; BOTH r.h[i] = _mm256_castps_si256(a.h[i]); return r; }
+WORD floats floats_of_bits(ints a)                  { floats r; BOTH r.h[i] = _mm256_castsi256_ps(a.h[i]); return r; }
+WORD ints   ints_sub(ints a, ints b)                { BOTH a.h[i] = _mm256_sub_epi32(a.h[i], b.h[i]); return a; }
+WORD int32_t ints_sum(ints a) {
+    const __m256i s = _mm256_add_epi32(a.h[0], a.h[1]);
+    __m128i q = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
+}
+WORD void   ints_store_i8(int8_t *p, ints a) {
+    const __m256i w = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.h[0], a.h[1]), 0xd8);
+    _mm_storeu_si128((__m128i *)p, _mm_packs_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)));
+}
+WORD floats floats_sub(floats a, floats b)          { BOTH a.h[i] = _mm256_sub_ps(a.h[i], b.h[i]); return a; }
+WORD floats floats_div(floats a, floats b)          { BOTH a.h[i] = _mm256_div_ps(a.h[i], b.h[i]); return a; }
+WORD floats floats_min(floats a, floats b)          { BOTH a.h[i] = _mm256_min_ps(a.h[i], b.h[i]); return a; }
+WORD floats floats_max(floats a, floats b)          { BOTH a.h[i] = _mm256_max_ps(a.h[i], b.h[i]); return a; }
+WORD floats floats_abs(floats a)                    { BOTH a.h[i] = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.h[i]); return a; }
+WORD float  floats_sum(floats a) {
+    const __m256 e = _mm256_add_ps(a.h[0], a.h[1]);
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+WORD float  floats_most(floats a) {
+    const __m256 e = _mm256_max_ps(a.h[0], a.h[1]);
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+WORD floats floats_keep(floats a, int from, int to, float other) {
+    BOTH {
+        const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(8 * i));
+        const __m256i out = _mm256_or_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(from), lane), _mm256_cmpgt_epi32(lane, _mm256_set1_epi32(to)));
+        a.h[i] = _mm256_blendv_ps(a.h[i], _mm256_set1_ps(other), _mm256_castsi256_ps(out));
+    }
+    return a;
+}
+WORD void   floats_store_f16(uint16_t *p, floats a) { BOTH _mm_storeu_si128((__m128i *)p + i, _mm256_cvtps_ph(a.h[i], _MM_FROUND_TO_NEAREST_INT)); }
+WORD void   store_bf16(void *row, size_t k, ints bits) { floats_store((float *)row + k, floats_of_bits(bits)); }

@@ -1,0 +1,61 @@
+/* The words in plain C: the same arithmetic, step by step, and what each word means. */
+#include <math.h>
+#include "base/half.h"
+#define ISA_NAME  scalar
+#define ISA_NEEDS "nothing"
+enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2 };    /* a tile of a matmul: panels x tokens */
+typedef struct { uint8_t v[16][4]; } codes;     /* 16 rows x 4 unsigned codes of consecutive k */
+typedef struct { int32_t v[16]; } ints;         /* 16 rows x i32 */
+typedef struct { float v[16]; } floats;         /* 16 rows x f32 */
+#define ROWS for (int r = 0; r < 16; r++)
+
+WORD codes  codes_load(const void *p)               { codes c; memcpy(&c, p, sizeof c); return c; }
+/* The `bits` bits from bit `from` of each code, moved to bit `to`. Constants. */
+WORD codes  codes_field(codes c, int from, int bits, int to) { ROWS for (int j = 0; j < 4; j++) c.v[r][j] = (uint8_t)((c.v[r][j] >> from & ((1 << bits) - 1)) << to); return c; }
+WORD codes  codes_or(codes a, codes b)              { ROWS for (int j = 0; j < 4; j++) a.v[r][j] |= b.v[r][j]; return a; }
+
+WORD ints   ints_set(int32_t x)                     { ints a; ROWS a.v[r] = x; return a; }
+WORD ints   ints_load_u8(const uint8_t *p)          { ints a; ROWS a.v[r] = p[r]; return a; }
+WORD ints   ints_load_i8(const int8_t *p)           { ints a; ROWS a.v[r] = p[r]; return a; }
+WORD ints   ints_field(ints a, int from, int bits, int to) { ROWS a.v[r] = (a.v[r] >> from & ((1 << bits) - 1)) << to; return a; }
+WORD ints   ints_or(ints a, ints b)                 { ROWS a.v[r] |= b.v[r]; return a; }
+WORD ints   ints_add(ints a, ints b)                { ROWS a.v[r] += b.v[r]; return a; }
+WORD ints   ints_shift_left(ints a, int by)         { ROWS a.v[r] = (int32_t)((uint32_t)a.v[r] << by); return a; }
+WORD ints   ints_shift_right(ints a, int by)        { ROWS a.v[r] >>= by; return a; }
+/* s + the sum of four code * int8, exact; most: the largest code, constant. */
+WORD ints   ints_dot(ints s, codes c, int32_t x4, int most) { (void)most; int8_t x[4]; memcpy(x, &x4, 4); ROWS for (int j = 0; j < 4; j++) s.v[r] += c.v[r][j] * x[j]; return s; }
+
+WORD floats floats_set(float x)                     { floats a; ROWS a.v[r] = x; return a; }
+WORD floats floats_load(const float *p)             { floats a; memcpy(&a, p, sizeof a); return a; }
+WORD floats floats_load_f16(const uint16_t *p)      { floats a; ROWS a.v[r] = f16_to_f32(p[r]); return a; }
+WORD floats floats_load_bf16(const uint16_t *p, int odd) { floats a; ROWS a.v[r] = bf16_to_f32(p[2 * r + odd]); return a; }    /* of 16 pairs */
+WORD floats floats_of(ints x)                       { floats a; ROWS a.v[r] = (float)x.v[r]; return a; }
+WORD floats floats_add(floats a, floats b)          { ROWS a.v[r] += b.v[r]; return a; }
+WORD floats floats_mul(floats a, floats b)          { ROWS a.v[r] *= b.v[r]; return a; }
+WORD floats floats_fma(floats a, floats b, floats c){ ROWS a.v[r] = fmaf(a.v[r], b.v[r], c.v[r]); return a; }    /* a * b + c, rounded once */
+WORD floats floats_negative(floats a)               { ROWS a.v[r] = -a.v[r]; return a; }
+WORD void   floats_store(float *p, floats a)        { memcpy(p, &a, sizeof a); }
+WORD void   prefetch(const char *p)                 { (void)p; }
+
+/* What rows and attention need beyond that. */
+enum { ATTEND_TILE_QUERIES = 1, ATTEND_TILE_VECTORS = 1 };      /* a tile of attention: queries x vectors of positions or dimensions */
+/* To the nearest integer, ties to even; what does not fit (and NaN) becomes INT32_MIN. */
+WORD ints   ints_round(floats a)                    { ints i; ROWS i.v[r] = fabsf(a.v[r]) < 0x1p31f ? (int32_t)rintf(a.v[r]) : INT32_MIN; return i; }
+WORD ints   ints_of_bits(floats a)                  { ints b; memcpy(&b, &a, sizeof b); return b; }
+WORD floats floats_of_bits(ints a)                  { floats f; memcpy(&f, &a, sizeof f); return f; }
+WORD ints   ints_sub(ints a, ints b)                { ROWS a.v[r] -= b.v[r]; return a; }
+WORD int32_t ints_sum(ints a)                       { int32_t s = 0; ROWS s += a.v[r]; return s; }
+WORD void   ints_store_i8(int8_t *p, ints a)        { ROWS p[r] = (int8_t)a.v[r]; }
+WORD floats floats_sub(floats a, floats b)          { ROWS a.v[r] -= b.v[r]; return a; }
+WORD floats floats_div(floats a, floats b)          { ROWS a.v[r] /= b.v[r]; return a; }
+WORD floats floats_min(floats a, floats b)          { ROWS a.v[r] = a.v[r] < b.v[r] ? a.v[r] : b.v[r]; return a; }
+WORD floats floats_max(floats a, floats b)          { ROWS a.v[r] = a.v[r] > b.v[r] ? a.v[r] : b.v[r]; return a; }
+WORD floats floats_abs(floats a)                    { ROWS a.v[r] = fabsf(a.v[r]); return a; }
+/* The sum and the largest of 16: lane l with lane l + 8, then + 4, + 2, + 1. */
+WORD float  floats_sum(floats a)                    { for (int h = 8; h; h /= 2) for (int r = 0; r < h; r++) a.v[r] += a.v[r + h]; return a.v[0]; }
+WORD float  floats_most(floats a)                   { for (int h = 8; h; h /= 2) for (int r = 0; r < h; r++) a.v[r] = a.v[r] > a.v[r + h] ? a.v[r] : a.v[r + h]; return a.v[0]; }
+/* Lanes from .. to (inclusive) of a; `other` in all the rest. */
+WORD floats floats_keep(floats a, int from, int to, float other) { ROWS if (r < from || r > to) a.v[r] = other; return a; }
+WORD void   floats_store_f16(uint16_t *p, floats a) { ROWS p[r] = f32_to_f16(a.v[r]); }
+/* ACTIVATION_BF16: lanes k .. k + 15 of a row, given as bits whose lower halves are zero. */
+WORD void   store_bf16(void *row, size_t k, ints bits) { memcpy((float *)row + k, &bits, sizeof bits); }

@@ -1,0 +1,166 @@
+/* Every kernel: the scalar words against the dequantised oracle in double, every other ISA against the scalar words by memcmp.
+ * `kernels --seed N` repeats a run, `kernels --bench [format or ISA ...]` times the kernels (bench.c). */
+#include "data.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/memory.h"
+#include "cpu/isa.h"
+
+enum { MOST_TOKENS = 13, MOST_ROWS = 80 };
+static int failures;
+
+static const char *const kind_names[ACTIVATION_COUNT] = { "int8", "int16", "bf16", "f32" };
+
+typedef struct { format_id file, panel; activation_kind kind; size_t rows, n, gap; } matmul_case;
+
+/* The largest |scalar - oracle| / sum |w x| of a case; y: [tokens][ldy] of the scalar words. */
+static double worst_error(const matmul_case *c, const void *rows, const random_tokens *x, const float *y, size_t ldy) {
+    const format *f = &formats[c->file];
+    float *row = memory_new(c->n, sizeof *row);
+    double worst = 0;
+    for (size_t r = 0; row && r < c->rows; r++) {
+        f->dequantize(row, (const char *)rows + r * format_row_bytes(f, c->n), c->n);
+        for (size_t t = 0; t < MOST_TOKENS; t++) {
+            const float *plain = x->plain[c->kind] + t * ((c->n + UNIT - 1) / UNIT * UNIT);
+            double sum = 0, size = 1e-30;
+            for (size_t k = 0; k < c->n; k++) { sum += (double)row[k] * plain[k]; size += fabs((double)row[k] * plain[k]); }
+            const double off = fabs(sum - y[t * ldy + r]) / size;
+            if (!(off <= worst)) worst = off;
+        }
+    }
+    memory_free(row);
+    return worst;
+}
+
+static void complain(const matmul_case *c, const char *isa, const char *what) {
+    printf("FAILED: %s as %s, %s activations, %zu rows of %zu, %s: %s\n", formats[c->file].name, formats[c->panel].name,
+           kind_names[c->kind], c->rows, c->n, isa, what);
+    failures++;
+}
+
+static double check_matmul(const matmul_case *c) {
+    const format *f = &formats[c->file];
+    const size_t panel_bytes = formats[c->panel].panel_bytes(c->n), stride = panel_bytes + c->gap;
+    const size_t panels = (c->rows + PANEL_ROWS - 1) / PANEL_ROWS, ldy = panels * PANEL_ROWS + 3;
+    void *rows = random_rows(f, c->rows, c->n, c->panel == FORMAT_bf16);
+    void *w = pack_rows(f, c->panel != c->file, rows, c->rows, c->n, stride);
+    random_tokens x;
+    random_tokens_new(&x, MOST_TOKENS, c->n);
+    const size_t bytes = MOST_TOKENS * ldy * sizeof(float);
+    float *want = memory_new_aligned(bytes), *got = memory_new_aligned(bytes);
+    if (!want || !got) exit(1);
+    memset(want, -1, bytes);
+
+    activations a = tokens_for(&x, &kernels_scalar, c->kind);
+    matmul_args m = { .w = w, .panels = panels, .panel_stride = stride, .x = &a, .tokens = MOST_TOKENS, .y = want, .ldy = ldy, .prefetch_bytes = 4096 };
+    kernels_scalar.matmul[c->panel][c->kind](&m);
+    const double worst = worst_error(c, rows, &x, want, ldy);
+    if (!(worst < (formats[c->panel].block_k == 1 ? 4e-6 : 1e-6))) complain(c, "scalar", "too far from the oracle");
+
+    for (size_t i = 0; i < kernels_all_n; i++) {
+        const cpu_kernels *k = kernels_all[i];
+        if (!k->supported()) continue;
+        a = tokens_for(&x, k, c->kind);
+        m.y = got;
+        for (m.tokens = 1; m.tokens <= MOST_TOKENS; m.tokens++) {
+            m.panels = 1 + m.tokens % panels;                       /* any number of panels: the same bits, and nothing else is written */
+            if (m.tokens == MOST_TOKENS) m.panels = panels;
+            memset(got, -1, bytes);
+            k->matmul[c->panel][c->kind](&m);
+            for (size_t t = 0; t < MOST_TOKENS; t++) {
+                const size_t written = t < m.tokens ? m.panels * PANEL_ROWS : 0;
+                for (size_t r = 0; r < ldy; r++) {
+                    uint32_t g, e = 0xffffffff;
+                    memcpy(&g, got + t * ldy + r, 4);
+                    if (r < written) memcpy(&e, want + t * ldy + r, 4);
+                    if (g != e) {
+                        char what[100];
+                        snprintf(what, sizeof what, "%zu tokens, %zu panels: token %zu, row %zu is %08x, not %08x", m.tokens, m.panels, t, r, g, e);
+                        complain(c, k->name, what);
+                        goto next;
+                    }
+                }
+            }
+        }
+    next:;
+    }
+    memory_free(want); memory_free(got); memory_free(w); memory_free(rows);
+    random_tokens_free(&x);
+    return worst;
+}
+
+/* Cases of one panel and form of activations: several sizes, row counts and distances between panels. */
+static void check_pair(format_id file, format_id panel, activation_kind kind) {
+    static const size_t dense_n[] = { 1, 7, 64, 130, 768 }, unit_n[] = { 32, 96, 896 }, block_n[] = { 256, 768 };
+    const size_t block = formats[panel].block_k;
+    const size_t *n = block == 1 ? dense_n : block == UNIT ? unit_n : block_n;
+    const int count = block == 1 ? 5 : block == UNIT ? 3 : 2;
+    double worst = 0;
+    for (int i = 0; i < count; i++) {
+        static const size_t rows[] = { 16, 48, 80, 33, 64 };
+        const matmul_case c = { file, panel, kind, rows[(i + (int)kind) % 5], n[i], i % 2 ? formats[panel].panel_bytes(n[i]) : 0 };
+        const double off = check_matmul(&c);
+        if (off > worst) worst = off;
+    }
+    printf("%-5s %-5s %-5s scalar off by %.1e of sum|wx| at most\n", formats[file].name, formats[panel].name, kind_names[kind], worst);
+}
+
+/* The packers of every ISA give the plain packer's bytes, for any number of rows. */
+static void check_pack(format_id id) {
+    const format *f = &formats[id];
+    static const size_t sizes[] = { 256, 768, 2048 }, odd_sizes[] = { 33, 896, 2050 };
+    for (int s = 0; s < 6; s++) {
+        const size_t n = s < 3 ? sizes[s] : odd_sizes[s - 3];
+        if (n % f->block_k) continue;
+        const size_t bytes = f->panel_bytes(n), row_bytes = format_row_bytes(f, n), n_rows = s % 2 ? 16 : 1 + random_bits() % 16;
+        void *rows = random_rows(f, n_rows, n, false);
+        unsigned char *want = memory_new_aligned(bytes + 64), *got = memory_new_aligned(bytes + 64);
+        if (!want || !got) exit(1);
+        memset(want, 0xab, bytes + 64);
+        f->pack(want, rows, row_bytes, n_rows, n);
+        for (size_t i = 0; i < kernels_all_n; i++) {
+            const cpu_kernels *k = kernels_all[i];
+            if (!k->supported()) continue;
+            memset(got, 0xab, bytes + 64);
+            k->pack[id](got, rows, row_bytes, n_rows, n);
+            if (memcmp(want, got, bytes + 64)) { printf("FAILED: packing %s, %zu rows of %zu, %s\n", f->name, n_rows, n, k->name); failures++; }
+        }
+        memory_free(want); memory_free(got); memory_free(rows);
+    }
+}
+
+static void choosing_refuses_what_is_not_there(void) {
+    const cpu_kernels *k = NULL;
+    error e;
+    if (kernels_choose(&k, NULL, &e) || !k || !k->supported()) { printf("FAILED: no kernels chosen\n"); failures++; }
+    if (kernels_choose(&k, "scalar", &e) || k != &kernels_scalar) { printf("FAILED: scalar is not chosen by name\n"); failures++; }
+    if (kernels_choose(&k, "altivec", &e) != RIDGE_E_BAD_ARGUMENT || !strstr(e.text, "avx2")) { printf("FAILED: altivec is chosen\n"); failures++; }
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1 && !strcmp(argv[1], "--bench")) return bench(argc - 2, argv + 2);
+    const uint64_t seed = argc > 2 && !strcmp(argv[1], "--seed") ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
+    printf("seed %llu; instruction sets:", (unsigned long long)seed);
+    for (size_t i = 0; i < kernels_all_n; i++) printf(" %s%s", kernels_all[i]->name, kernels_all[i]->supported() ? "" : " (not on this processor)");
+    printf("\n");
+    random_seed(seed);
+    const uint32_t mode = kernels_enter_thread();
+    choosing_refuses_what_is_not_there();
+    for (int f = 0; f < FORMAT_COUNT; f++) {
+        check_pack(f);
+        if (formats[f].block_k > 1) {
+            check_pair(f, f, ACTIVATION_INT8);
+            check_pair(f, f, ACTIVATION_INT16);
+        } else {
+            check_pair(f, f, ACTIVATION_F32);
+            check_pair(f, FORMAT_bf16, ACTIVATION_BF16);
+            check_pair(f, FORMAT_bf16, ACTIVATION_F32);
+        }
+    }
+    kernels_leave_thread(mode);
+    printf(failures ? "%d FAILED\n" : "every instruction set and number of tokens: the same bits\n", failures);
+    return failures != 0;
+}
