@@ -9,14 +9,19 @@
 #define EVENTS(X)                                                                                          \
     X(unknown_pre_tokenizer,   "the file names a pre-tokeniser that Ridge does not know")                  \
     X(invalid_utf8,            "text that is not UTF-8 was tokenised by the documented rule")              \
+    X(text_lost,               "text had bytes that the vocabulary has no token for; they were left out")   \
+    X(patterns_interpreted,    "text is split without machine code for its patterns: same result, slower") \
     X(vocabulary_repaired,     "the file's tokeniser metadata contradicts itself and was repaired")        \
     X(missing_chat_template,   "the file has no chat template; a plain one was used")                      \
     X(unknown_metadata,        "the file has metadata that changes the result and that Ridge ignores")     \
     X(context_shortened,       "the context is smaller than the model was trained for")                    \
+    X(context_extended,        "the context is larger than the model was trained for")                     \
     X(threads_limited,         "fewer cores are available than threads were asked for")                    \
     X(not_packed,              "weights are packed just before use (--no-pack): same bits, slower")        \
     X(huge_pages_missing,      "the system gave no huge pages for the weights")                            \
     X(bandwidth_unmeasured,    "the memory bandwidth could not be measured")                               \
+    X(ceilings_not_saved,      "the measured ceilings could not be saved and will be measured again")      \
+    X(format_replaced,         "a tensor's rows do not fit the weight format asked for; a near one was used") \
     X(history_not_saved,       "the chat history could not be saved")                                      \
     X(fallback_download,       "the first source did not answer; another one was used")
 
