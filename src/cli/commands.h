@@ -1,5 +1,8 @@
 /* The subcommands of `ridge`: argv[0] is the subcommand's name; each returns the process's exit code (exit_codes.h). */
 #pragma once
 
+int cmd_bench(int argc, char **argv);
+int cmd_ceilings(int argc, char **argv);
+int cmd_synth(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_list(int argc, char **argv);

@@ -1,0 +1,163 @@
+/* The machine: see machine.h. Linux: /proc, uname, control groups of both versions. */
+#define _GNU_SOURCE
+#include "perf/machine.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include "base/buffer.h"
+#include "base/files.h"
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
+enum { TEXT_MOST = 1 << 22 };
+static const uint64_t NO_LIMIT_FROM = 1ull << 60;       /* version 1 says "no limit" with a huge number */
+
+/* The rest of the line that starts with `name` in text, from its value on; "" where there is none. Not terminated at the line's end. */
+static const char *line_value(const char *text, const char *name) {
+    const size_t n = strlen(name);
+    for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (!strncmp(line, name, n) && strchr(" \t:", line[n])) return line + n + strspn(line + n, " \t:");
+    }
+    return "";
+}
+
+static void copy_line(char *out, size_t room, const char *value) {
+    const size_t n = strcspn(value, "\n");
+    if (n) snprintf(out, room, "%.*s", (int)n, value);
+}
+
+static void read_cpu(machine *m) {
+    buffer text = {0};
+    if (!read_whole_file("/proc/cpuinfo", TEXT_MOST, &text, NULL)) {
+        copy_line(m->cpu, sizeof m->cpu, line_value(buffer_text(&text), "model name"));
+        copy_line(m->features, sizeof m->features, line_value(buffer_text(&text), "flags"));
+        if (!*m->features) copy_line(m->features, sizeof m->features, line_value(buffer_text(&text), "Features"));
+    }
+    buffer_free(&text);
+}
+
+static void read_hypervisor(machine *m) {
+#ifdef __x86_64__
+    unsigned a, b[4] = {0};
+    if (!machine_has(m, "hypervisor")) return;
+    __cpuid(0x40000000, a, b[0], b[1], b[2]);
+    char name[sizeof b];
+    memcpy(name, b, sizeof b);
+    name[12] = 0;
+    snprintf(m->hypervisor, sizeof m->hypervisor, "%s", name[0] ? name : "unnamed");
+#else
+    (void)m;
+#endif
+}
+
+/* A number from the file at directory/name, or `otherwise` where it is absent or says "max". */
+static double group_number(const char *directory, const char *name, int field, double otherwise) {
+    char path[512];
+    buffer text = {0};
+    double v = otherwise;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (!read_whole_file(path, 4096, &text, NULL)) {
+        const char *p = buffer_text(&text);
+        while (field-- && *p) { p += strcspn(p, " "); p += strspn(p, " "); }
+        char *end;
+        const double read = strtod(p, &end);
+        if (end != p && read > 0) v = read;
+    }
+    buffer_free(&text);
+    return v;
+}
+
+/* Lowers the limits by those of one group. */
+static void read_group(machine *m, const char *directory) {
+    double memory = group_number(directory, "memory.max", 0, 0);
+    if (memory == 0) memory = group_number(directory, "memory.limit_in_bytes", 0, 0);
+    if (memory > 0 && memory < (double)NO_LIMIT_FROM && (!m->memory_limit_bytes || memory < (double)m->memory_limit_bytes)) m->memory_limit_bytes = (uint64_t)memory;
+    double quota = group_number(directory, "cpu.max", 0, 0), period = group_number(directory, "cpu.max", 1, 0);
+    if (quota == 0) { quota = group_number(directory, "cpu.cfs_quota_us", 0, 0); period = group_number(directory, "cpu.cfs_period_us", 0, 0); }
+    if (quota > 0 && period > 0 && (m->cpu_limit == 0 || quota / period < m->cpu_limit)) m->cpu_limit = quota / period;
+}
+
+/* Every group from this process's up to the root; inside a container the root that is mounted is already our own. */
+static void read_groups(machine *m) {
+    static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu" };
+    buffer text = {0};
+    if (read_whole_file("/proc/self/cgroup", TEXT_MOST, &text, NULL)) { buffer_free(&text); return; }
+    for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
+        read_group(m, mounts[i]);
+        for (const char *line = buffer_text(&text); *line; line += strcspn(line, "\n"), line += *line == '\n') {
+            char path[300];
+            const char *colon = strchr(line, ':'), *second = colon ? strchr(colon + 1, ':') : NULL;
+            if (!second) break;
+            snprintf(path, sizeof path, "%s%.*s", mounts[i], (int)strcspn(second + 1, "\n"), second + 1);
+            for (char *slash; (slash = strrchr(path, '/')) && (size_t)(slash - path) >= strlen(mounts[i]); *slash = 0) read_group(m, path);
+        }
+    }
+    buffer_free(&text);
+}
+
+static uint64_t meminfo_bytes(const char *name) {
+    buffer text = {0};
+    uint64_t kb = 0;
+    if (!read_whole_file("/proc/meminfo", TEXT_MOST, &text, NULL)) kb = strtoull(line_value(buffer_text(&text), name), NULL, 10);
+    buffer_free(&text);
+    return kb * 1024;
+}
+
+/* FNV-1a over a text that changes when the machine does. Memory in quarters of a gigabyte: a reboot moves its last digits. */
+static void set_fingerprint(machine *m) {
+    char text[5000];
+    snprintf(text, sizeof text, "%s|%s|%s|%s|%d|%llu|%llu|%.2f", m->cpu, m->features, m->kernel, m->hypervisor, m->n_cpus,
+             (unsigned long long)(m->memory_bytes >> 28), (unsigned long long)(m->memory_limit_bytes >> 20), m->cpu_limit);
+    uint64_t h = 0xcbf29ce484222325u;
+    for (const char *p = text; *p; p++) h = (h ^ (unsigned char)*p) * 0x100000001b3u;
+    snprintf(m->fingerprint, sizeof m->fingerprint, "%016llx", (unsigned long long)h);
+}
+
+/* The mask before main(): whoever asks later may have been bound to one processor by a backend. */
+static cpu_set_t first_mask;
+
+__attribute__((constructor)) static void remember_mask(void) {
+    if (sched_getaffinity(0, sizeof first_mask, &first_mask)) CPU_ZERO(&first_mask);
+}
+
+void machine_unbind_thread(void) {
+    if (CPU_COUNT(&first_mask)) sched_setaffinity(0, sizeof first_mask, &first_mask);
+}
+
+static machine here;
+
+static void read_here(void) {
+    here = (machine){ .cpu = "unknown", .kernel = "unknown", .hypervisor = "none", .n_cpus = 1 };
+    read_cpu(&here);
+    read_hypervisor(&here);
+    struct utsname u;
+    if (!uname(&u)) snprintf(here.kernel, sizeof here.kernel, "%.50s %.60s %.40s", u.sysname, u.release, u.machine);
+    if (CPU_COUNT(&first_mask)) here.n_cpus = CPU_COUNT(&first_mask);
+    here.memory_bytes = meminfo_bytes("MemTotal");
+    read_groups(&here);
+    set_fingerprint(&here);
+}
+
+const machine *machine_here(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_here);
+    return &here;
+}
+
+bool machine_has(const machine *m, const char *feature) {
+    const size_t n = strlen(feature);
+    for (const char *p = m->features; (p = strstr(p, feature)); p += n)
+        if ((p == m->features || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return true;
+    return false;
+}
+
+uint64_t machine_available_memory(void) {
+    uint64_t available = meminfo_bytes("MemAvailable");
+    const uint64_t limit = machine_here()->memory_limit_bytes;
+    return limit && limit < available ? limit : available;
+}
