@@ -1,0 +1,246 @@
+/* The oracle against other implementations: every model of the reference vectors whose architecture and formats Ridge has, all
+ * positions of all prompts, every level of fusion, and greedy decoding token by token. With $RIDGE_SMOLLM2 also the real model. */
+#include "test.h"
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "model/model.h"
+#include "plan/reference.h"
+#include "vectors.h"
+
+static const double TOLERANCE = 1e-3;       /* of f32 arithmetic on dequantised weights, from the vectors' README */
+
+/* Models that Ridge must refuse, and say why. Everything else in the index must run. */
+static const char *const unsupported[] = { "llama-quant-iq4_nl", "llama-quant-iq4_xs", "llama-quant-mxfp4", "qwen3moe", "olmo2", "granite", "smollm3" };
+
+/* A model, the oracle bound to it, and pages for one sequence. */
+typedef struct { model *m; reference *r; int32_t page[16]; uint32_t n_vocab; } subject;
+
+static subject subject_open(const char *path, fuse_level level) {
+    subject s = {0};
+    error err;
+    if (model_open(&s.m, path, &err)) fail_msg("%s", err.text);
+    if (plan_fuse(s.m->plan, level, &err)) fail_msg("%s", err.text);
+    const uint32_t n_pages = sizeof s.page / sizeof *s.page;
+    if (reference_new(&s.r, s.m->plan, &s.m->weights, n_pages, &err)) fail_msg("%s", err.text);
+    for (uint32_t i = 0; i < n_pages; i++) s.page[i] = (int32_t)((i * 7 + 3) % n_pages);       /* in no order: pages are looked up */
+    s.n_vocab = s.m->plan->n_vocab;
+    return s;
+}
+
+static void subject_close(subject *s) {
+    reference_free(s->r);
+    model_close(s->m);
+}
+
+/* Logits of tokens[first_output ..], which stand at positions from `position` on; [n - first_output][n_vocab], to be freed. */
+static float *logits_of(const subject *s, const int32_t *tokens, uint32_t n, uint32_t position, uint32_t first_output) {
+    const batch_part part = { .tokens = tokens, .n_tokens = n, .first_position = position, .pages = s->page, .first_output = first_output };
+    const batch b = { &part, 1 };
+    float *logits = memory_new((size_t)(n - first_output) * s->n_vocab, sizeof *logits);
+    error err;
+    assert_non_null(logits);
+    if (reference_run(s->r, &b, logits, &err)) fail_msg("%s", err.text);
+    return logits;
+}
+
+static int32_t best(const float *logits, uint32_t n) {
+    uint32_t at = 0;
+    for (uint32_t i = 1; i < n; i++)
+        if (logits[i] > logits[at]) at = i;
+    return (int32_t)at;
+}
+
+static double largest_difference(const float *a, const float *b, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double d = fabs((double)a[i] - (double)b[i]);
+        if (!(d <= most)) most = d;
+    }
+    return most;
+}
+
+/* An array of numbers, to be freed. */
+static int32_t *integers(const json_t *array, size_t *n) {
+    *n = json_array_size(array);
+    int32_t *out = memory_new(*n, sizeof *out);
+    assert_non_null(out);
+    for (size_t i = 0; i < *n; i++) out[i] = (int32_t)json_integer_value(json_array_get(array, i));
+    return out;
+}
+
+static size_t whole_number(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    assert_true(json_is_integer(value));
+    return (size_t)json_integer_value(value);
+}
+
+/* A different best token is accepted only where the right one leads by less than twice the tolerance; it ends the comparison. */
+static bool same_token(const json_t *prompt, size_t at, int32_t got, const char *name) {
+    const int32_t want = (int32_t)json_integer_value(json_array_get(json_object_get(prompt, "greedy"), at));
+    const double margin = json_real_value(json_array_get(json_object_get(prompt, "margins"), at));
+    if (got != want && margin >= 2 * TOLERANCE) fail_msg("%s: greedy token %zu is %d, expected %d (margin %g)", name, at, got, want, margin);
+    return got == want;
+}
+
+static void check_greedy(const subject *s, const json_t *prompt, uint32_t position, const float *last_logits, const char *name) {
+    int32_t token = best(last_logits, s->n_vocab);
+    const size_t n = json_array_size(json_object_get(prompt, "greedy"));
+    for (size_t at = 0; at < n && same_token(prompt, at, token, name); at++, position++) {
+        float *logits = logits_of(s, &token, 1, position, 0);
+        token = best(logits, s->n_vocab);
+        memory_free(logits);
+    }
+}
+
+/* The last row of logits is the same, to the bit, when the prompt comes in pieces. */
+static void check_chunks(const subject *s, const int32_t *tokens, uint32_t n, uint32_t chunk, const float *last_logits) {
+    for (uint32_t at = 0; at < n; at += chunk) {
+        const uint32_t now = n - at < chunk ? n - at : chunk;
+        float *logits = logits_of(s, tokens + at, now, at, at + now < n ? now : now - 1);
+        if (at + now == n) assert_memory_equal(logits, last_logits, s->n_vocab * sizeof *logits);
+        memory_free(logits);
+    }
+}
+
+/* One prompt at every level of fusion; returns the largest difference from the expected logits. */
+static double check_prompt(subject subjects[FUSE_ALL + 1], const json_t *prompt, const float *expected, const char *name) {
+    size_t n;
+    int32_t *tokens = integers(json_object_get(prompt, "ids"), &n);
+    const uint32_t first = (uint32_t)whole_number(prompt, "first_position");
+    const size_t positions = whole_number(prompt, "positions"), vocab = subjects[0].n_vocab;
+    assert_int_equal(positions, n - first);
+    float *plain = logits_of(&subjects[FUSE_NONE], tokens, (uint32_t)n, 0, first);
+    const double difference = largest_difference(plain, expected + whole_number(prompt, "offset_floats"), positions * vocab);
+    if (!(difference <= TOLERANCE)) fail_msg("%s: logits of %zu tokens differ by %g", name, n, difference);
+    for (fuse_level level = FUSE_GLU; level <= FUSE_ALL; level++) {
+        float *fused = logits_of(&subjects[level], tokens, (uint32_t)n, 0, first);
+        assert_memory_equal(fused, plain, positions * vocab * sizeof *plain);
+        memory_free(fused);
+    }
+    const float *last = plain + (positions - 1) * vocab;
+    check_greedy(&subjects[FUSE_NONE], prompt, (uint32_t)n, last, name);
+    check_greedy(&subjects[FUSE_ALL], prompt, (uint32_t)n, last, name);
+    check_chunks(&subjects[FUSE_ALL], tokens, (uint32_t)n, 37, last);
+    memory_free(plain);
+    memory_free(tokens);
+    return difference;
+}
+
+static bool is_unsupported(const char *name) {
+    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
+        if (!strcmp(unsupported[i], name)) return true;
+    return false;
+}
+
+typedef struct { const char *name; const json_t *description; } case_of_index;
+
+static void a_model(void **state) {
+    const case_of_index *c = *state;
+    char path[4200], file[256];
+    error err;
+    snprintf(file, sizeof file, "models/%s", json_string_value(json_array_get(json_object_get(c->description, "file"), 0)));
+    assert_non_null(vectors_path(file));
+    snprintf(path, sizeof path, "%s", vectors_path(file));
+    if (is_unsupported(c->name)) {
+        model *m;
+        assert_int_equal(model_open(&m, path, &err), RIDGE_E_UNSUPPORTED);
+        print_message("skipped: %s\n", err.text);
+        skip();
+    }
+    buffer expected = {0};
+    snprintf(file, sizeof file, "models/%s", json_string_value(json_object_get(c->description, "logits")));
+    if (read_whole_file(vectors_path(file), 1u << 28, &expected, &err)) fail_msg("%s", err.text);
+    subject subjects[FUSE_ALL + 1];
+    for (fuse_level level = FUSE_NONE; level <= FUSE_ALL; level++) subjects[level] = subject_open(path, level);
+    double most = 0;
+    size_t i;
+    const json_t *prompt;
+    json_array_foreach(json_object_get(c->description, "prompts"), i, prompt) {
+        const double difference = check_prompt(subjects, prompt, (const float *)(const void *)expected.data, c->name);
+        if (difference > most) most = difference;
+    }
+    print_message("%s: largest difference %.2g\n", c->name, most);
+    for (fuse_level level = FUSE_NONE; level <= FUSE_ALL; level++) subject_close(&subjects[level]);
+    buffer_free(&expected);
+}
+
+/* The prompt and the greedy tokens behind it in one go: the best token after each is the next. */
+static void check_real_prompt(const subject *s, const json_t *prompt, double *most) {
+    const char *name = json_string_value(json_object_get(prompt, "name"));
+    size_t n, n_greedy;
+    int32_t *ids = integers(json_object_get(prompt, "ids"), &n), *greedy = integers(json_object_get(prompt, "greedy"), &n_greedy);
+    int32_t *tokens = memory_new(n + n_greedy, sizeof *tokens);
+    assert_non_null(tokens);
+    memcpy(tokens, ids, n * sizeof *tokens);
+    memcpy(tokens + n, greedy, n_greedy * sizeof *tokens);
+    float *logits = logits_of(s, tokens, (uint32_t)(n + n_greedy - 1), 0, (uint32_t)n - 1);
+    size_t i;
+    const json_t *top;
+    json_array_foreach(json_object_get(prompt, "top"), i, top) {
+        const double want = json_real_value(json_array_get(top, 1)), got = (double)logits[json_integer_value(json_array_get(top, 0))];
+        if (!(fabs(want - got) <= TOLERANCE)) fail_msg("%s: logit %zu is %g, expected %g", name, i, got, want);
+        if (fabs(want - got) > *most) *most = fabs(want - got);
+    }
+    for (size_t at = 0; at < n_greedy && same_token(prompt, at, best(logits + at * s->n_vocab, s->n_vocab), name); at++) {}
+    memory_free(logits); memory_free(tokens); memory_free(greedy); memory_free(ids);
+}
+
+static void the_real_model(void **state) {
+    (void)state;
+    const char *path = getenv("RIDGE_SMOLLM2");
+    if (!path || !*path) {
+        print_message("skipped: $RIDGE_SMOLLM2 does not name SmolLM2-135M-Instruct.Q4_1.gguf\n");
+        skip();
+    }
+    buffer lines = {0};
+    error err;
+    assert_non_null(vectors_path("smollm2/prompts.jsonl"));
+    if (read_whole_file(vectors_path("smollm2/prompts.jsonl"), 1u << 24, &lines, &err)) fail_msg("%s", err.text);
+    subject s = subject_open(path, FUSE_ALL);
+    double most = 0;
+    size_t n_prompts = 0;
+    for (char *line = lines.data, *end; line && *line; line = end ? end + 1 : NULL) {
+        end = strchr(line, '\n');
+        json_error_t why;
+        json_t *prompt = json_loadb(line, end ? (size_t)(end - line) : strlen(line), JSON_REJECT_DUPLICATES, &why);
+        if (!prompt) fail_msg("prompts.jsonl: %s", why.text);
+        check_real_prompt(&s, prompt, &most);
+        json_decref(prompt);
+        n_prompts++;
+    }
+    assert_true(n_prompts >= 8);
+    print_message("SmolLM2: largest difference %.2g over %zu prompts\n", most, n_prompts);
+    subject_close(&s);
+    buffer_free(&lines);
+}
+
+int main(void) {
+    if (!vectors_path("models/index.json")) {
+        printf("The reference vectors are not here (RIDGE_VECTORS, or ../shared/vectors beside the checkout): skipped.\n");
+        return 77;
+    }
+    json_error_t why;
+    json_t *index = json_load_file(vectors_path("models/index.json"), JSON_REJECT_DUPLICATES, &why);
+    if (!index) {
+        printf("index.json: %s\n", why.text);
+        return 1;
+    }
+    struct CMUnitTest tests[128];
+    case_of_index cases[128];
+    size_t n = 0;
+    const char *name;
+    json_t *description;
+    json_object_foreach(index, name, description) {
+        if (n == 127) break;
+        cases[n] = (case_of_index){ name, description };
+        tests[n] = (struct CMUnitTest){ .name = name, .test_func = a_model, .initial_state = &cases[n] };
+        n++;
+    }
+    tests[n++] = (struct CMUnitTest){ .name = "SmolLM2", .test_func = the_real_model };
+    const int failed = _cmocka_run_group_tests("golden/reference", tests, n, NULL, NULL);
+    json_decref(index);
+    return failed;
+}
