@@ -105,6 +105,8 @@ int remote_files(const remote *r, const char *repo, const char *revision, remote
     }
     buffer_append_text(&url, "?blobs=true");
     int code = url.failed ? fail_memory(err, url.n, "an address") : download_text(buffer_text(&url), remote_token(r), &text, err);
+    if (code == RIDGE_E_NOT_FOUND)
+        fail(err, code, "%s has no repository %s with a revision %s: check the name; a private one needs HF_TOKEN", buffer_text(&r->endpoint), repo, revision);
     if (!code) {
         json_t *answer = json_loadb(buffer_text(&text), text.n, 0, NULL);
         code = read_answer(answer, buffer_text(&url), out, err);

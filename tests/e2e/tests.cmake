@@ -1,0 +1,10 @@
+# Programs that run build/ridge as a user does: `ridge_e2e(pull)` runs pull.py with ridge's path as its argument.
+find_program(RIDGE_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+function(ridge_e2e name)
+  add_test(NAME e2e/${name} COMMAND ${RIDGE_PYTHON} ${CMAKE_SOURCE_DIR}/tests/e2e/${name}.py $<TARGET_FILE:ridge>)
+  set_tests_properties(e2e/${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_leaks=1")
+endfunction()
+
+if(TARGET ridge)
+  ridge_e2e(pull)
+endif()
