@@ -45,9 +45,12 @@ static int check_part(const gguf_file *part, uint64_t number, uint64_t count, er
     if ((code = split_number(part, "split.no", UINT64_MAX, &its_number, err))
         || (code = split_number(part, "split.count", 0, &its_count, err))) return code;
     if (its_number == number && its_count == count) return 0;
-    if (its_number == UINT64_MAX) code = fail(err, RIDGE_E_BAD_FILE, "key 'split.no' is missing in what should be part %" PRIu64 " of %" PRIu64, number + 1, count);
-    else code = fail(err, RIDGE_E_BAD_FILE, "this should be part %" PRIu64 " of %" PRIu64 ", but its keys split.no and split.count say part %" PRIu64 " of %" PRIu64,
-                     number + 1, count, its_number + 1, its_count);
+    if (its_number == UINT64_MAX) {
+        code = fail(err, RIDGE_E_BAD_FILE, "key 'split.no' is missing in what should be part %" PRIu64 " of %" PRIu64, number + 1, count);
+    } else {
+        code = fail(err, RIDGE_E_BAD_FILE, "this should be part %" PRIu64 " of %" PRIu64 ", but its keys split.no and split.count say "
+                    "part %" PRIu64 " of %" PRIu64, number + 1, count, its_number + 1, its_count);
+    }
     return gguf_fail_in_file(err, code, part->file.path);
 }
 
@@ -64,8 +67,8 @@ static int open_parts(gguf *g, gguf_file *one, uint64_t count, const char *path,
     char suffix[SUFFIX_ROOM];
     const size_t n = (size_t)snprintf(suffix, sizeof suffix, "-%05u-of-%05u.gguf", (unsigned)number + 1, (unsigned)count);
     if (length < n || strcmp(path + length - n, suffix)) {
-        code = fail(err, RIDGE_E_BAD_FILE, "this is part %" PRIu64 " of %" PRIu64 " of a split model; its name must end in \"%s\", so that the others can be found",
-                    number + 1, count, suffix);
+        code = fail(err, RIDGE_E_BAD_FILE, "this is part %" PRIu64 " of %" PRIu64 " of a split model; its name must end in \"%s\", "
+                    "so that the others can be found", number + 1, count, suffix);
         return gguf_fail_in_file(err, code, path);
     }
     char *name = memory_copy_text(path, length);
@@ -87,7 +90,8 @@ static int open_parts(gguf *g, gguf_file *one, uint64_t count, const char *path,
     if (code) return code;
     for (size_t i = 0; i < g->n_parts; i++) g->n_tensors += g->parts[i].n_tensors;
     if (total != UINT64_MAX && total != g->n_tensors) {
-        code = fail(err, RIDGE_E_BAD_FILE, "key 'split.tensors.count' says %" PRIu64 " tensors, but the %" PRIu64 " parts have %zu", total, count, g->n_tensors);
+        code = fail(err, RIDGE_E_BAD_FILE, "key 'split.tensors.count' says %" PRIu64 " tensors, but the %" PRIu64 " parts have %zu",
+                    total, count, g->n_tensors);
         return gguf_fail_in_file(err, code, g->parts[0].file.path);
     }
     return 0;

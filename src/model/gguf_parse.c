@@ -86,11 +86,14 @@ static int read_header(reader *r, gguf_file *part) {
     if (!r->size) return fail(r->err, RIDGE_E_BAD_FILE, "the file is empty");
     const unsigned char *h = r->data;
     if (r->size >= 4 && memcmp(h, "GGUF", 4)) {
-        return fail(r->err, RIDGE_E_BAD_FILE, "not a GGUF file: at offset 0 it has the bytes %02x %02x %02x %02x instead of \"GGUF\"", h[0], h[1], h[2], h[3]);
+        return fail(r->err, RIDGE_E_BAD_FILE, "not a GGUF file: at offset 0 it has the bytes %02x %02x %02x %02x instead of \"GGUF\"",
+                    h[0], h[1], h[2], h[3]);
     }
     if (r->size < 24) return fail(r->err, RIDGE_E_BAD_FILE, "the file ends after %zu bytes, inside the 24 bytes of the header at offset 0", r->size);
     part->version = gguf_load_u32(h + 4);
-    if (part->version == 1) return fail(r->err, RIDGE_E_UNSUPPORTED, "GGUF version 1 (offset 4) is not supported: convert the model again, to version 3");
+    if (part->version == 1) {
+        return fail(r->err, RIDGE_E_UNSUPPORTED, "GGUF version 1 (offset 4) is not supported: convert the model again, to version 3");
+    }
     if (part->version && !(part->version & 0xffff)) {
         return fail(r->err, RIDGE_E_UNSUPPORTED, "this is a big-endian GGUF file (offset 4), which is not supported: convert it to little-endian");
     }
@@ -102,12 +105,12 @@ static int read_header(reader *r, gguf_file *part) {
     uint64_t value_bytes, tensor_bytes, bytes;
     if (!checked_mul(n_values, MIN_VALUE_BYTES, &value_bytes) || !checked_mul(n_tensors, MIN_TENSOR_BYTES, &tensor_bytes)
         || !checked_add(value_bytes, tensor_bytes, &bytes) || bytes > r->size - r->at) {
-        return fail(r->err, RIDGE_E_BAD_FILE, "the header, offset 8, claims %" PRIu64 " tensors and %" PRIu64 " keys, more than the %zu bytes of the file can hold",
-                    n_tensors, n_values, r->size);
+        return fail(r->err, RIDGE_E_BAD_FILE, "the header, offset 8, claims %" PRIu64 " tensors and %" PRIu64 " keys, "
+                    "more than the %zu bytes of the file can hold", n_tensors, n_values, r->size);
     }
     if (n_values > MAX_KEYS || n_tensors > MAX_TENSORS) {
-        return fail(r->err, RIDGE_E_UNSUPPORTED, "the header, offset 8, claims %" PRIu64 " tensors and %" PRIu64 " keys; at most %d and %d are supported",
-                    n_tensors, n_values, MAX_TENSORS, MAX_KEYS);
+        return fail(r->err, RIDGE_E_UNSUPPORTED, "the header, offset 8, claims %" PRIu64 " tensors and %" PRIu64 " keys; "
+                    "at most %d and %d are supported", n_tensors, n_values, MAX_TENSORS, MAX_KEYS);
     }
     part->n_values = (size_t)n_values;
     part->n_tensors = (size_t)n_tensors;
@@ -130,7 +133,8 @@ static int skip_strings(reader *r, uint64_t count) {
         if (r->size - at < 8) return bad(r, RIDGE_E_BAD_FILE, at, "string %" PRIu64 " of %" PRIu64 " lies past the end of the file", i, count);
         const uint64_t n = gguf_load_u64(r->data + at);
         if (n > r->size - at - 8) {
-            return bad(r, RIDGE_E_BAD_FILE, at, "string %" PRIu64 " of %" PRIu64 " has %" PRIu64 " bytes, but the file ends after %zu", i, count, n, r->size - at - 8);
+            return bad(r, RIDGE_E_BAD_FILE, at, "string %" PRIu64 " of %" PRIu64 " has %" PRIu64 " bytes, but the file ends after %zu",
+                       i, count, n, r->size - at - 8);
         }
         at += 8 + (size_t)n;
     }
@@ -153,8 +157,8 @@ static int read_value(reader *r, gguf_value *v) {
     if (!each) return bad(r, RIDGE_E_BAD_FILE, r->at - (v->is_array ? 12 : 4), "its type is %" PRIu32 ", which GGUF does not define", type);
     v->type = (gguf_value_type)type;
     if (v->count > (r->size - r->at) / each) {
-        return bad(r, RIDGE_E_BAD_FILE, r->at, "%" PRIu64 " elements of at least %u bytes are claimed, but the file ends after %zu bytes; it is truncated or damaged",
-                   v->count, each, r->size - r->at);
+        return bad(r, RIDGE_E_BAD_FILE, r->at, "%" PRIu64 " elements of at least %u bytes are claimed, but the file ends after %zu bytes; "
+                   "it is truncated or damaged", v->count, each, r->size - r->at);
     }
     v->data = r->data + r->at;
     if (type == GGUF_STRING) code = skip_strings(r, v->count);
@@ -232,8 +236,8 @@ static int read_tensor(reader *r, gguf_tensor *t) {
                    t->dimension[0], type->block_k, type->name);
     }
     if (!tensor_bytes(t, type, &t->bytes) || t->bytes > r->size) {
-        return bad(r, RIDGE_E_BAD_FILE, r->start, "its shape %" PRIu64 "x%" PRIu64 "x%" PRIu64 "x%" PRIu64 " of %s is larger than the whole file of %zu bytes; it is truncated or damaged",
-                   t->dimension[0], t->dimension[1], t->dimension[2], t->dimension[3], type->name, r->size);
+        return bad(r, RIDGE_E_BAD_FILE, r->start, "its shape %" PRIu64 "x%" PRIu64 "x%" PRIu64 "x%" PRIu64 " of %s is larger than the whole file "
+                   "of %zu bytes; it is truncated or damaged", t->dimension[0], t->dimension[1], t->dimension[2], t->dimension[3], type->name, r->size);
     }
     return take_u64(r, "its offset", &t->offset);
 }
@@ -292,10 +296,12 @@ static int place_tensors(reader *r, gguf_file *part, uint32_t number) {
         r->name = t->name;
         const size_t record = (size_t)((const unsigned char *)t->name.text - r->data) - 8;
         if (t->offset & (part->alignment - 1)) {
-            return bad(r, RIDGE_E_BAD_FILE, record, "its data's offset %" PRIu64 " is no multiple of the alignment %" PRIu64, t->offset, part->alignment);
+            return bad(r, RIDGE_E_BAD_FILE, record, "its data's offset %" PRIu64 " is no multiple of the alignment %" PRIu64,
+                       t->offset, part->alignment);
         }
         if (!fits || !checked_add(start, t->offset, &t->offset) || !checked_add(t->offset, t->bytes, &end) || end > r->size) {
-            return bad(r, RIDGE_E_BAD_FILE, record, "its %" PRIu64 " bytes of data end past the file's %zu bytes; the file is truncated or damaged", t->bytes, r->size);
+            return bad(r, RIDGE_E_BAD_FILE, record, "its %" PRIu64 " bytes of data end past the file's %zu bytes; the file is truncated or damaged",
+                       t->bytes, r->size);
         }
         t->part = number;
         t->data = r->data + t->offset;

@@ -80,7 +80,8 @@ static void add_byte_level(const tiny_model *m, vocabulary *v, gguf_writer *w) {
 
 static void add_sentencepiece(vocabulary *v, gguf_writer *w) {
     static const char *const words[] = {
-        "▁", "▁t", "he", "▁the", "in", "er", "▁a", "nd", "▁and", "on", "re", "▁w", "or", "ll", "▁wor", "ld", "▁world", "▁H", "el", "lo", "ello", "▁Hello",
+        "▁", "▁t", "he", "▁the", "in", "er", "▁a", "nd", "▁and", "on", "re", "▁w", "or", "ll", "▁wor", "ld", "▁world",
+        "▁H", "el", "lo", "ello", "▁Hello",
     };
     char text[TOKEN_ROOM];
     add(v, UNKNOWN, "<unk>");
