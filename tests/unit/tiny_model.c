@@ -44,10 +44,11 @@ static double deviation(const gguf_tensor *t) {
     return sqrt(squares / (double)(columns * t->dimension[1]));
 }
 
-static void every_architecture_in_every_format(void **state) {
+static void every_architecture_and_every_format(void **state) {
     (void)state;
     for (size_t a = 0; a < N_ARCHITECTURES; a++) {
         for (format_id f = 0; f < FORMAT_COUNT; f++) {
+            if (a && f != FORMAT_q8_0) continue;        /* every format in the first architecture, one in the others */
             tiny_model m = tiny_model_default(architectures[a]);
             m.weights = f;
             if (formats[f].block_k == 256) m.ff = 512;
@@ -190,7 +191,7 @@ static void random_numbers_are_normal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_architecture_in_every_format),
+        cmocka_unit_test(every_architecture_and_every_format),
         cmocka_unit_test(equal_descriptions_give_equal_bytes),
         cmocka_unit_test(dense_values_fit_bf16_on_demand),
         cmocka_unit_test(vocabularies_are_whole),
