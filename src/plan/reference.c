@@ -93,6 +93,9 @@ static int check_batch(const reference *r, const batch *b, error *err) {
     return 0;
 }
 
+/* A linear whose products are not values of the plan: its epilogue makes something else of them. */
+static bool works_on_results(const step *s) { return s->kind == STEP_linear && (s->glu || s->writes_kv || s->add != NONE); }
+
 /* Room for this batch's rows; logits stand in for the last value. */
 static int make_rows(reference *r, const batch *b, float *logits, error *err) {
     const plan *p = r->p;
@@ -100,10 +103,11 @@ static int make_rows(reference *r, const batch *b, float *logits, error *err) {
     arena_free(&r->rows);
     r->n_tokens = batch_tokens(b);
     r->n_outputs = batch_outputs(b);
-    for (size_t i = 0; i < p->n_tensors; i++) {
+    for (size_t i = 0; i < p->n_tensors; i++)
         if (p->tensor[i].n > widest) widest = p->tensor[i].n;
-        if (!p->tensor[i].is_vector && p->tensor[i].rows != p->n_vocab && p->tensor[i].rows > tallest) tallest = p->tensor[i].rows;
-    }
+    for (size_t i = 0; i < p->n_steps; i++)
+        for (int k = 0; works_on_results(&p->step[i]) && k < p->step[i].n_weights; k++)
+            if (p->tensor[p->step[i].weight[k]].rows > tallest) tallest = p->tensor[p->step[i].weight[k]].rows;
     for (size_t i = 0; i < b->n_parts; i++) {
         const size_t end = (size_t)b->part[i].first_position + b->part[i].n_tokens;
         if (end > longest) longest = end;
@@ -193,9 +197,8 @@ static void run_linear(reference *r, const step *s, size_t n_rows) {
     float *y[PLAN_MAX_WEIGHTS];
     size_t rows[PLAN_MAX_WEIGHTS];
     for (int i = 0; i < s->n_weights; i++) {
-        const bool in_value = !s->glu && !s->writes_kv && s->add == NONE;
         rows[i] = p->tensor[s->weight[i]].rows;
-        y[i] = in_value ? r->value[s->out[i]] : r->result[i];
+        y[i] = works_on_results(s) ? r->result[i] : r->value[s->out[i]];
         reference_matmul(y[i], x, n_rows, &r->w->weight[s->weight[i]], r->room);
         if (s->bias[i] != NONE) reference_bias(y[i], y[i], n_rows, rows[i], r->vector[s->bias[i]]);
     }
