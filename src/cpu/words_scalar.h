@@ -8,6 +8,8 @@ typedef struct { uint8_t v[16][4]; } codes;     /* 16 rows x 4 unsigned codes of
 typedef struct { int32_t v[16]; } ints;         /* 16 rows x i32 */
 typedef struct { float v[16]; } floats;         /* 16 rows x f32 */
 #define ROWS for (int r = 0; r < 16; r++)
+#undef UNROLL               /* nothing lives in registers here: unrolling would only take the compiler a minute */
+#define UNROLL
 
 WORD codes  codes_load(const void *p)               { codes c; memcpy(&c, p, sizeof c); return c; }
 /* The `bits` bits from bit `from` of each code, moved to bit `to`. Constants. */
