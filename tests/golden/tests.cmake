@@ -1,3 +1,7 @@
 ridge_test(golden/sampling ridge_engine PkgConfig::JANSSON m)
 ridge_test(golden/reference ridge_model ridge_plan PkgConfig::JANSSON m)
 ridge_test(golden/tokenizer ridge_model PkgConfig::JANSSON PkgConfig::CRYPTO)
+add_executable(render_template ${CMAKE_CURRENT_LIST_DIR}/render_template.c)
+target_link_libraries(render_template PRIVATE ridge_text PkgConfig::JANSSON)
+add_test(NAME golden/templates COMMAND /usr/bin/python3 ${CMAKE_CURRENT_LIST_DIR}/templates.py $<TARGET_FILE:render_template>)
+set_tests_properties(golden/templates PROPERTIES SKIP_RETURN_CODE 77)
