@@ -8,10 +8,12 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "plan/batch.h"
 
 enum { ATTEND_MAX_QUERIES = 64 };       /* rows of q in one call */
+#define ATTEND_NOTHING (-1e30f)         /* the max of a query that has seen nothing: finite, so that differences are numbers */
 
-/* The running result of each query; merged starts as max -infinity, sum 0, out 0. */
+/* The running result of each query; merging starts from max ATTEND_NOTHING, sum 0, out 0. */
 typedef struct { float *max, *sum, *out; size_t out_stride; } attend_state;      /* out: [query][out_stride] floats, v_size padded to 16 */
 
 typedef struct {
@@ -22,7 +24,7 @@ typedef struct {
     uint32_t        k_size, v_size;
     float           scale, cap;         /* score = scale * (q k), then cap * tanh(score / cap) where cap > 0 */
     float          *scores;             /* scratch: [n_queries][KV_PAGE_POSITIONS] */
-    attend_state    to;                 /* overwritten with the page's result; a query that sees nothing gets max -infinity, sum 0, out 0 */
+    attend_state    to;                 /* overwritten with the page's result; a query that sees nothing gets ATTEND_NOTHING, 0, 0 */
 } attend_args;
 
 typedef struct {

@@ -1,0 +1,192 @@
+/* The linear step: prologue (norm, the forms of the input that the matrices want), panels times activations, epilogue.
+ *
+ * Work is cut three ways: threads own ranges of panels, tokens pass in blocks whose activations fit the cache, and panels in
+ * chunks whose results the epilogue finds in the cache. No cut changes a bit. */
+#include "cpu/state.h"
+#include <assert.h>
+#include <string.h>
+
+typedef struct {
+    backend            *b;
+    const step         *s;
+    const panel_linear *l;
+    thread_scratch     *scratch;
+    uint32_t            rows;
+    const uint8_t      *prepared[ACTIVATION_COUNT];
+    size_t              token_bytes[ACTIVATION_COUNT];
+    uint32_t            block_rows;     /* tokens in a block */
+    uint32_t            chunk_panels;   /* panels in a chunk, a multiple of the granule */
+} linear_call;
+
+/* A piece of the result: panels [panel, panel + panels) of a matrix for rows [row, row + rows); y is [rows][ldy]. */
+typedef struct { unsigned matrix; uint32_t panel, panels, row, rows; float *y; size_t ldy; } piece;
+
+/* --- prologue --- */
+
+static void prepare_row(const linear_call *c, uint32_t row, uint8_t *const to[ACTIVATION_COUNT]) {
+    const backend *b = c->b;
+    const size_t n = b->plan->value[c->s->in[0]].width;
+    const float *x = value_row(b, c->s->in[0], row);
+    if (c->s->norm != NONE) {
+        b->kernels->rows.norm(c->scratch->row, x, b->vector[c->s->norm], NULL, n, c->s->eps);
+        x = c->scratch->row;
+    }
+    for (int kind = 0; kind < ACTIVATION_COUNT; kind++)
+        if (c->l->kinds[kind]) b->kernels->rows.prepare[kind](to[kind] + row * c->token_bytes[kind], x, n);
+}
+
+/* A few rows are prepared by every thread for itself, which costs less than waiting; many are shared out. */
+static void prologue(linear_call *c, uint32_t thread) {
+    backend *b = c->b;
+    const size_t n = b->plan->value[c->s->in[0]].width;
+    const bool own = c->rows <= b->tuning.own_rows;
+    uint8_t *to[ACTIVATION_COUNT] = {0}, *free_bytes = c->scratch->prepared;
+    for (int kind = 0; kind < ACTIVATION_COUNT; kind++) {
+        if (!c->l->kinds[kind]) continue;
+        c->token_bytes[kind] = round_up_size(kernels_activation_bytes(b->kernels, kind, n), 64);
+        to[kind] = own ? free_bytes : b->prepared[kind];
+        free_bytes += c->rows * c->token_bytes[kind];
+        c->prepared[kind] = to[kind];
+    }
+    uint64_t from = 0, end = c->rows;
+    if (!own) team_part(c->rows, thread, team_size(b->team), &from, &end);
+    for (uint64_t row = from; row < end; row++) prepare_row(c, (uint32_t)row, to);
+    if (!own) team_barrier(b->team);
+}
+
+/* --- panels --- */
+
+static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool alternate, float *y) {
+    const panel_matrix *m = &c->l->matrix[matrix];
+    const activations x = { c->prepared[m->kind] + p->row * c->token_bytes[m->kind], c->token_bytes[m->kind], m->source->n };
+    const size_t stride = m->packed && !alternate ? m->stride : round_up_size(m->panel_bytes, 64);
+    matmul_args a = {
+        .panels = p->panels, .panel_stride = stride, .x = &x, .tokens = p->rows, .y = y, .ldy = p->ldy,
+        .prefetch_bytes = c->b->tuning.prefetch_bytes,
+    };
+    if (alternate) {        /* two panels for each of the piece's: gate, up, gate, up ... */
+        a.panels *= 2;
+        a.w = m->packed ? m->packed + p->panel * m->stride : c->scratch->panels;
+        if (!m->packed) {
+            pack_panels(c->b, &c->l->matrix[0], p->panel, p->panel + p->panels, 2 * stride, c->scratch->panels);
+            pack_panels(c->b, &c->l->matrix[1], p->panel, p->panel + p->panels, 2 * stride, c->scratch->panels + stride);
+        }
+    } else a.w = pack_panels(c->b, m, p->panel, p->panel + p->panels, stride, c->scratch->panels);
+    c->b->kernels->matmul[m->panel][m->kind](&a);
+}
+
+/* --- epilogue --- */
+
+static void write_result(const linear_call *c, const piece *p, uint32_t row, float *y) {
+    const backend *b = c->b;
+    const step *s = c->s;
+    const value_id out = s->out[p->matrix];
+    const size_t first = (size_t)p->panel * PANEL_ROWS, width = b->plan->value[out].width;
+    const size_t n = (size_t)p->panels * PANEL_ROWS;
+    if (out == b->plan->logits) memcpy(b->logits + row * width + first, y, (width - first < n ? width - first : n) * sizeof *y);
+    else if (s->add != NONE) b->kernels->rows.add(value_row(b, out, row) + first, value_row(b, s->add, row) + first, y, n);
+    else memcpy(value_row(b, out, row) + first, y, n * sizeof *y);
+}
+
+/* The epilogue of q (matrix 0), k (1) and v (2) on whole heads. */
+static void finish_heads(const linear_call *c, const piece *p, uint32_t row, float *y) {
+    const backend *b = c->b;
+    const step *s = c->s;
+    const kv_shape *kv = &b->plan->kv;
+    const uint32_t size = p->matrix == 2 ? kv->v_size : kv->k_size, rows = c->l->matrix[p->matrix].source->rows;
+    const uint32_t first_row = p->panel * PANEL_ROWS, end = first_row + p->panels * PANEL_ROWS;
+    const uint32_t head = first_row / size, n_heads = (end < rows ? end : rows) / size - head;
+    const tensor_id norm = p->matrix == 0 ? s->q_norm : p->matrix == 1 ? s->k_norm : NONE;
+    if (norm != NONE) b->kernels->rows.head_norm(y, b->vector[norm], n_heads, size, s->head_eps);
+    if (s->rotates && p->matrix < 2) {
+        const rope_config *rope = &b->plan->rope[s->rope];
+        const size_t pairs = rope->n_rotated / 2;
+        b->kernels->rows.rotate(y, b->cosine[s->rope] + row * pairs, b->sine[s->rope] + row * pairs, n_heads, size, (uint32_t)pairs, rope->halves);
+    }
+    if (s->writes_kv && p->matrix == 1) store_k(b, row, s->kv_layer, head, n_heads, y);
+    else if (s->writes_kv && p->matrix == 2) store_v(b, row, s->kv_layer, head, n_heads, y);
+    else write_result(c, p, row, y);
+}
+
+static void epilogue(const linear_call *c, const piece *p) {
+    const backend *b = c->b;
+    const step *s = c->s;
+    const bool heads = s->writes_kv || s->rotates || s->q_norm != NONE || s->k_norm != NONE;
+    const size_t first = (size_t)p->panel * PANEL_ROWS, n = (size_t)p->panels * PANEL_ROWS;
+    for (uint32_t r = 0; r < p->rows; r++) {
+        float *y = p->y + r * p->ldy;
+        if (s->glu != GLU_NONE) {
+            float *out = value_row(b, s->out[0], p->row + r) + first;
+            const float *up = c->l->alternate ? y + PANEL_ROWS : y + n;
+            const size_t stride = c->l->alternate ? 2 * PANEL_ROWS : PANEL_ROWS;
+            (s->glu == GLU_SILU ? b->kernels->rows.glu_silu : b->kernels->rows.glu_gelu)(out, y, up, p->panels, stride);
+            continue;
+        }
+        if (s->bias[p->matrix] != NONE) b->kernels->rows.add(y, y, b->vector[s->bias[p->matrix]] + first, n);
+        if (heads) finish_heads(c, p, p->row + r, y);
+        else write_result(c, p, p->row + r, y);
+    }
+}
+
+/* --- the cuts --- */
+
+/* Results that need nothing done to them are written where they belong at once. */
+static bool writes_directly(const linear_call *c, unsigned matrix) {
+    const step *s = c->s;
+    return s->glu == GLU_NONE && s->bias[matrix] == NONE && s->add == NONE && !s->writes_kv && !s->rotates
+        && s->q_norm == NONE && s->k_norm == NONE && s->out[matrix] != c->b->plan->logits;
+}
+
+static void do_piece(const linear_call *c, piece p) {
+    const bool glu = c->s->glu != GLU_NONE;
+    if (writes_directly(c, p.matrix)) {
+        p.ldy = c->b->value_stride[c->s->out[p.matrix]];
+        multiply(c, &p, p.matrix, false, value_row(c->b, c->s->out[p.matrix], p.row) + (size_t)p.panel * PANEL_ROWS);
+        return;
+    }
+    p.y = c->scratch->y;
+    p.ldy = (size_t)p.panels * PANEL_ROWS * (glu ? 2 : 1);
+    multiply(c, &p, p.matrix, c->l->alternate, p.y);
+    if (glu && !c->l->alternate) multiply(c, &p, 1, false, p.y + (size_t)p.panels * PANEL_ROWS);
+    epilogue(c, &p);
+}
+
+static void choose_cuts(linear_call *c) {
+    const backend *b = c->b;
+    size_t token_bytes = 1;
+    for (int kind = 0; kind < ACTIVATION_COUNT; kind++) if (c->token_bytes[kind] > token_bytes) token_bytes = c->token_bytes[kind];
+    const size_t granule_floats = (size_t)c->l->granule * PANEL_ROWS * (c->s->glu != GLU_NONE ? 2 : 1);
+    size_t rows = b->tuning.block_bytes / token_bytes;
+    if (rows > b->tuning.chunk_floats / granule_floats) rows = b->tuning.chunk_floats / granule_floats;
+    if (rows < 1) rows = 1;
+    const size_t blocks = (c->rows + rows - 1) / rows;          /* equal blocks: no small one at the end */
+    c->block_rows = (uint32_t)((c->rows + blocks - 1) / blocks);
+    size_t granules = b->tuning.chunk_floats / (granule_floats * c->block_rows);
+    if (!c->l->matrix[0].packed) {                              /* a chunk of panels must fit the scratch, and is packed once only */
+        size_t granule_bytes = 1;
+        for (unsigned i = 0; i < c->l->n; i++) {
+            const size_t bytes = round_up_size(c->l->matrix[i].panel_bytes, 64) * (c->l->alternate ? 2 : 1) * c->l->granule;
+            if (bytes > granule_bytes) granule_bytes = bytes;
+        }
+        if (granules > b->panels_room / granule_bytes) granules = b->panels_room / granule_bytes;
+    }
+    c->chunk_panels = (uint32_t)(granules ? granules : 1) * c->l->granule;
+}
+
+void run_linear(backend *b, const step *s, uint32_t thread) {
+    linear_call c = { .b = b, .s = s, .l = &b->linear[s - b->plan->step], .scratch = &b->scratch[thread], .rows = step_rows(b, s) };
+    if (!c.rows) return;
+    prologue(&c, thread);
+    choose_cuts(&c);
+    const unsigned n = s->glu != GLU_NONE ? 1 : c.l->n;         /* gate brings up along */
+    for (uint32_t row = 0; row < c.rows; row += c.block_rows) {
+        const uint32_t rows = c.rows - row < c.block_rows ? c.rows - row : c.block_rows;
+        for (unsigned m = 0; m < n; m++) {
+            const panel_range part = panel_part(c.l, m, thread, team_size(b->team));
+            for (uint32_t p = part.from; p < part.to; p += c.chunk_panels) {
+                const uint32_t panels = part.to - p < c.chunk_panels ? part.to - p : c.chunk_panels;
+                do_piece(&c, (piece){ .matrix = m, .panel = p, .panels = panels, .row = row, .rows = rows });
+            }
+        }
+    }
+}
