@@ -66,15 +66,15 @@ static void number(reader *r, const char *suffix, double least, double most, flo
     else *out = value;
 }
 
-static void read_architecture(reader *r, hyperparameters *h) {
+int hyperparameters_architecture(hyperparameters *h, const gguf *file, error *err) {
     gguf_string name = {0};
-    r->code = gguf_get_string(r->file, "general.architecture", &name, r->err);
-    if (r->code) return;
-    if (!name.n || name.n >= sizeof h->architecture || memchr(name.text, 0, name.n)) {
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, "general.architecture is %s.", name.n ? "no name of an architecture" : "missing or empty");
-        return;
-    }
+    memset(h, 0, sizeof *h);
+    const int code = gguf_get_string(file, "general.architecture", &name, err);
+    if (code) return code;
+    if (!name.n || name.n >= sizeof h->architecture || memchr(name.text, 0, name.n))
+        return fail(err, RIDGE_E_BAD_FILE, "general.architecture is %s.", name.n ? "no name of an architecture" : "missing or empty");
     memcpy(h->architecture, name.text, name.n);
+    return 0;
 }
 
 static void read_shapes(reader *r, hyperparameters *h) {
@@ -139,10 +139,9 @@ static void read_rope(reader *r, hyperparameters *h) {
 }
 
 int hyperparameters_read(hyperparameters *h, const gguf *file, error *err) {
-    *h = (hyperparameters){ .rope_base = 10000, .rope_base_window = 10000, .scaling_factor = 1, .scaling_attention = 1,
-                            .embedding_scale = 1, .residual_scale = 1, .logit_scale = 1 };
+    h->rope_base = h->rope_base_window = 10000;
+    h->scaling_factor = h->scaling_attention = h->embedding_scale = h->residual_scale = h->logit_scale = 1;
     reader r = { .file = file, .architecture = h->architecture, .err = err };
-    read_architecture(&r, h);
     read_shapes(&r, h);
     read_vocabulary(&r, h);
     read_rope(&r, h);

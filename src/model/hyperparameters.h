@@ -31,5 +31,7 @@ typedef struct {
     float    attention_scale;           /* attention.scale; 0 without */
 } hyperparameters;
 
-/* RIDGE_E_BAD_FILE or RIDGE_E_UNSUPPORTED name the key and what it holds. */
+/* Clears *h and reads the architecture only, so that an unknown one is refused for what it is. RIDGE_E_BAD_FILE. */
+int hyperparameters_architecture(hyperparameters *h, const gguf *file, error *err);
+/* All the rest. RIDGE_E_BAD_FILE or RIDGE_E_UNSUPPORTED name the key and what it holds. */
 int hyperparameters_read(hyperparameters *h, const gguf *file, error *err);

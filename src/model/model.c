@@ -12,8 +12,9 @@ static int build(model *m, error *err) {
     hyperparameters h;
     const architecture *a = NULL;
     plan_builder b;
-    int code = hyperparameters_read(&h, m->file, err);
+    int code = hyperparameters_architecture(&h, m->file, err);
     if (!code) code = architecture_find(&a, h.architecture, err);
+    if (!code) code = hyperparameters_read(&h, m->file, err);
     if (!code) code = plan_builder_begin(&b, h.architecture, file_has, m->file, err);
     return code ? code : plan_builder_end(&b, a->describe(&b, &h), &m->plan, err);
 }
