@@ -95,7 +95,8 @@ typedef struct {
     const char *path, *architecture, *name;     /* general.architecture, general.name */
     uint64_t    file_bytes;                     /* of all parts */
     uint64_t    parameters;                     /* values in all tensors */
-    uint32_t    n_vocab, bos, eos;              /* bos, eos: UINT32_MAX where the file has none */
+    uint32_t    n_vocab;                        /* of the plan: rows of logits; without one, of the tokeniser */
+    int32_t     bos, eos;                       /* -1 where the file has none */
     bool        has_chat_template;
     uint32_t    n_layers, width;
     uint32_t    context_trained, context_tokens;
@@ -110,6 +111,16 @@ ridge_model_info ridge_model_get_info(const ridge_model *m);
  * "share of the memory's bandwidth". 0 without a plan. */
 double ridge_model_bytes_per_token(const ridge_model *m, uint32_t position);
 
+/* What one batch of `tokens` tokens behind `position` others must move and compute, counted from the plan: the numerators of rooflines. */
+typedef struct {
+    double      weight_bytes;       /* each byte once */
+    double      kv_bytes;           /* K and V, read and written */
+    double      operations;         /* multiplications and additions */
+    const char *arithmetic;         /* of most of the operations, unless `precise` is on: "int8", "bf16" (also f16 that bf16 holds exactly), "f32" */
+} ridge_cost;
+/* logits: those of the last token are wanted; otherwise of none. RIDGE_E_BAD_ARGUMENT without a plan. */
+int ridge_model_cost(const ridge_model *m, uint32_t position, uint32_t tokens, bool logits, ridge_cost *out, ridge_error *err);
+
 /* The i-th metadata key and its value as text (arrays: the first few elements and their number), in file order.
  * Returns false at the end. *value is to be freed with ridge_free, NULL when memory ran out; the key is not terminated. */
 bool ridge_model_metadata(const ridge_model *m, size_t i, const char **key, size_t *key_bytes, char **value);
@@ -118,7 +129,7 @@ bool ridge_model_metadata(const ridge_model *m, size_t i, const char **key, size
 typedef struct {
     const char *name;
     size_t      name_bytes;
-    const char *type;               /* "q4_k"; "type 99" has no name: "?" */
+    const char *type;               /* "q4_k"; "?" for a number that no version of the format defines */
     uint32_t    n_dimensions;
     uint64_t    dimension[4];       /* dimension[0] runs fastest */
     uint64_t    bytes;
@@ -137,7 +148,7 @@ typedef struct { int32_t *ids; size_t n, room; } ridge_tokens;      /* starts ze
 void ridge_tokens_free(ridge_tokens *t);
 
 enum {
-    RIDGE_ADD_SPECIAL   = 1,    /* tokenize: put BOS in front (EOS behind) where the model wants it; detokenize: drop that BOS */
+    RIDGE_ADD_SPECIAL   = 1,    /* tokenize: put BOS in front (EOS behind) where the model wants it; detokenize: drop those */
     RIDGE_PARSE_SPECIAL = 2,    /* tokenize: control tokens in the text become their id, else they are text; detokenize: show them */
 };
 /* Appends the tokens of text [n_bytes], which need not be UTF-8 (README: the rule for invalid bytes). */
@@ -147,6 +158,9 @@ int ridge_tokenize(const ridge_model *m, const char *text, size_t n_bytes, int f
  * RIDGE_E_BAD_ARGUMENT names an id that is not in the vocabulary. */
 int ridge_detokenize(const ridge_model *m, const int32_t *ids, size_t n, int flags, char **text, size_t *n_bytes, ridge_error *err);
 
+/* The bytes of one token, with a space in front where it has one; of a control token its name; "" for an id out of range. Owned by
+ * the model, not terminated, not necessarily UTF-8. */
+const char *ridge_token_text(const ridge_model *m, int32_t id, size_t *n_bytes);
 /* True for tokens that end an answer (EOS, end of turn). */
 bool ridge_token_is_end(const ridge_model *m, int32_t id);
 
@@ -245,6 +259,8 @@ typedef struct {
     double prompt_seconds;              /* to process the others */
     double first_token_seconds;         /* from the call to the first token; 0 without one */
     double decode_seconds;              /* from the first token to the last */
+    double prompt_tokens_per_second;    /* of those that were processed */
+    double tokens_per_second;           /* behind the first; 0 where there are none */
 } ridge_generation;
 
 /* Continues prompt [n], n > 0. The session keeps what it shares with the prompt from the start and processes the rest, so a chat

@@ -1,6 +1,10 @@
 /* The subcommands of `ridge`: argv[0] is the subcommand's name; each returns the process's exit code (exit_codes.h). */
 #pragma once
 
+int cmd_run(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_tokenize(int argc, char **argv);
+int cmd_logits(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_ceilings(int argc, char **argv);
 int cmd_synth(int argc, char **argv);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/session.h"
 
 struct ridge_sampler {
     ridge_sampler_options options;      /* .biases is our own copy */
@@ -137,4 +138,16 @@ int32_t sampler_next(ridge_sampler *s, const float *logits, const int32_t *histo
     candidates_min_p(&s->left, (double)o->min_p);
     candidates_dynamic_temperature(&s->left, (double)o->temperature, (double)o->dynamic_range, (double)o->dynamic_exponent);
     return candidates_draw(&s->left, next_uniform(s));
+}
+
+int ridge_sampler_new(ridge_sampler **out, const ridge_model *m, const ridge_sampler_options *options, error *err) {
+    const ridge_sampler_options o = options ? *options : ridge_sampler_options_default();
+    return sampler_new(out, &o, m->info.n_vocab, err);
+}
+
+int ridge_sampler_next(ridge_sampler *s, const ridge_session *session, int32_t *token, error *err) {
+    if (!session->has_logits) return fail(err, RIDGE_E_BAD_ARGUMENT, "there are no logits to choose from: no token was processed yet");
+    if (session->model->info.n_vocab != s->n_vocab) return fail(err, RIDGE_E_BAD_ARGUMENT, "the sampler was made for another model");
+    *token = sampler_next(s, session->logits, session->tokens, session->n_tokens);
+    return 0;
 }

@@ -1,0 +1,28 @@
+/* See model_flags.h. */
+#include "cli/model_flags.h"
+#include "cli/catalog.h"
+#include "cli/hub.h"
+
+void model_events_ignored(void *user, const char *name, const char *text) { (void)user, (void)name, (void)text; }
+
+int model_arguments_open(ridge_model **out, const model_arguments *a, ridge_load load, bool all_logits, error *err) {
+    *out = NULL;
+    size_t n;
+    buffer path = {0};
+    int code = hub_resolve(a->model ? a->model : catalog(&n)[0].name, &path, err);
+    if (!code && path.failed) code = fail_memory(err, path.n, "a path");
+    ridge_model_options o = ridge_model_options_default();
+    o.load = load;
+    o.backend = a->reference ? "reference" : NULL;
+    o.isa = a->isa;
+    o.fuse = a->fuse;
+    o.threads = (uint32_t)a->threads;
+    o.context_tokens = (uint32_t)a->context;
+    o.chunk_tokens = (uint32_t)a->chunk;
+    o.precise = a->precise;
+    o.pack = a->pack;
+    o.all_logits = all_logits;
+    if (!code) code = ridge_model_open(out, buffer_text(&path), &o, err);
+    buffer_free(&path);
+    return code;
+}

@@ -1,0 +1,36 @@
+/* The reference as a backend: see backends.h. */
+#include "base/memory.h"
+#include "engine/backends.h"
+#include "plan/reference.h"
+
+struct backend {
+    reference *reference;
+    uint32_t   n_pages;
+};
+
+static int reference_open(backend **out, const backend_options *o, error *err) {
+    backend *b = *out = memory_new(1, sizeof *b);
+    if (!b) return fail_memory(err, sizeof *b, "the reference backend");
+    b->n_pages = o->n_pages;
+    return 0;
+}
+
+static int reference_bind(backend *b, const plan *p, const weights *w, error *err) {
+    return reference_new(&b->reference, p, w, b->n_pages, err);
+}
+
+static int reference_run_batch(backend *b, const batch *in, float *logits, error *err) { return reference_run(b->reference, in, logits, err); }
+
+static void reference_close(backend *b) {
+    if (b) reference_free(b->reference);
+    memory_free(b);
+}
+
+static const char *reference_describe(const backend *b) {
+    (void)b;
+    return "f32, 1 thread";
+}
+
+const backend_api reference_backend = {
+    .name = "reference", .open = reference_open, .bind = reference_bind, .run = reference_run_batch, .close = reference_close, .describe = reference_describe,
+};
