@@ -16,12 +16,15 @@ int architecture_find(const architecture **out, const char *name, error *err);
 
 /* One line an architecture: X(name in the file, description). */
 #define ARCHITECTURES(X) \
-    X(llama,  llama_describe)  \
-    X(qwen2,  qwen2_describe)  \
-    X(qwen3,  qwen3_describe)  \
-    X(gemma2, gemma2_describe) \
-    X(gemma3, gemma3_describe) \
-    X(phi3,   phi3_describe)
+    X(llama,   llama_describe)   \
+    X(qwen2,   qwen2_describe)   \
+    X(qwen3,   qwen3_describe)   \
+    X(gemma2,  gemma2_describe)  \
+    X(gemma3,  gemma3_describe)  \
+    X(phi3,    phi3_describe)    \
+    X(olmo2,   olmo2_describe)   \
+    X(granite, granite_describe) \
+    X(smollm3, smollm3_describe)
 
 #define ARCHITECTURE_DECLARE(name, describe) architecture_describe describe;
 ARCHITECTURES(ARCHITECTURE_DECLARE)

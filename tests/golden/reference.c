@@ -13,7 +13,7 @@
 static const double TOLERANCE = 1e-3;       /* of f32 arithmetic on dequantised weights, from the vectors' README */
 
 /* Models that Ridge must refuse, and say why. Everything else in the index must run. */
-static const char *const unsupported[] = { "llama-quant-iq4_nl", "llama-quant-iq4_xs", "llama-quant-mxfp4", "qwen3moe", "olmo2", "granite", "smollm3" };
+static const char *const unsupported[] = { "llama-quant-iq4_nl", "llama-quant-iq4_xs", "llama-quant-mxfp4", "qwen3moe" };
 
 /* A model, the oracle bound to it, and pages for one sequence. */
 typedef struct { model *m; reference *r; int32_t page[16]; uint32_t n_vocab; } subject;
