@@ -79,14 +79,17 @@ static flow run_for(jinja *j, const jinja_node *n, jinja_scope *s) {
     jinja_loop *loop = jinja_allocate(j, 1, sizeof *loop);
     if (!loop) return FLOW_ON;
     loop->items = items;
+    bool completed = false;                     /* else also runs where no round came to its end: jinja2 is like that */
     for (; loop->index < items->n && jinja_step(j, 1); loop->index++) {
         jinja_scope *inner = jinja_scope_new(j, s);
         if (!inner) return FLOW_ON;
         jinja_scope_set(j, inner, (jinja_text){ "loop", 4 }, (jinja_value){ .kind = JINJA_LOOP, .loop = loop });
         assign(j, n->target, items->items[loop->index], inner);
-        if (run(j, n->body, inner) == FLOW_BREAK) return FLOW_ON;
+        const flow how = run(j, n->body, inner);
+        if (how == FLOW_BREAK) break;
+        completed |= how == FLOW_ON;
     }
-    if (!j->code && !loop->index && n->other) {
+    if (!j->code && !completed && n->other) {
         jinja_scope *inner = jinja_scope_new(j, s);
         return inner ? run(j, n->other, inner) : FLOW_ON;
     }

@@ -87,7 +87,7 @@ static void write_character(jinja *j, buffer *b, const char *s, size_t used, int
     char text[16];
     const char *name = c > 0 ? memchr(named, c < 128 ? c : 0, sizeof named - 1) : NULL;
     if (name) snprintf(text, sizeof text, "\\%c", letters[name - named]);
-    else if ((c >= 0 && c < 32) || (ascii && c > 126 && c < 0x10000)) snprintf(text, sizeof text, "\\u%04x", (unsigned)c);
+    else if ((c >= 0 && c < 32) || (ascii && c >= 127 && c < 0x10000)) snprintf(text, sizeof text, "\\u%04x", (unsigned)c);
     else if (ascii && c >= 0x10000) snprintf(text, sizeof text, "\\u%04x\\u%04x", 0xd7c0u + ((unsigned)c >> 10), 0xdc00u | ((unsigned)c & 0x3ff));
     else { jinja_append(j, b, s, used); return; }
     put(j, b, text);
@@ -98,7 +98,7 @@ static void write_string(jinja *j, buffer *b, jinja_text t, bool ascii) {
     for (size_t i = 0, used; i < t.n && !j->code; i += used) {
         int32_t c;
         used = jinja_unicode_next(t.data + i, t.n - i, &c);
-        write_character(j, b, t.data + i, used, c == 127 ? -1 : c, ascii);
+        write_character(j, b, t.data + i, used, c, ascii);
     }
     put(j, b, "\"");
 }

@@ -117,6 +117,7 @@ static bool raw_begin(const lexer *l, size_t at, const char *word, size_t *end) 
 
 static void raw(lexer *l) {
     const size_t from = l->at;
+    if (from == l->n) return;                   /* jinja2 lets the very end pass */
     for (size_t at = from; at + 1 < l->n; at++) {
         if (!looking_at(l, at, "{%")) continue;
         const char sign = at + 2 < l->n ? l->s[at + 2] : 0;
@@ -134,6 +135,7 @@ static void raw(lexer *l) {
 }
 
 static void comment(lexer *l) {
+    if (l->at == l->n) return;
     for (size_t at = l->at; at + 1 < l->n; at++) {
         const char *end = memchr(l->s + at, '#', l->n - at);
         if (!end) break;
@@ -294,7 +296,9 @@ static void operator(lexer *l) {
         advance(l, l->at + strlen(operators[i].text));
         return;
     }
-    lex_fail(l, "an unexpected character in a tag");
+    l->j->line = l->line;
+    jinja_fail(l->j, RIDGE_E_BAD_FILE, "an unexpected character %.*s in a tag",
+               (int)jinja_unicode_next(l->s + l->at, l->n - l->at, NULL), l->s + l->at);
 }
 
 /* The tokens of one tag, through its end. */

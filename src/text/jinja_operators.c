@@ -127,7 +127,8 @@ static jinja_value join_lists(jinja *j, jinja_value a, jinja_value b) {
 static jinja_value repeat(jinja *j, jinja_value v, int64_t times) {
     if (v.kind == JINJA_STRING) {
         buffer b = {0};
-        for (int64_t i = 0; i < times && v.text.n && jinja_step(j, 1); i++) jinja_append(j, &b, v.text.data, v.text.n);
+        for (int64_t i = 0; i < times && v.text.n && !j->code; i++) jinja_append(j, &b, v.text.data, v.text.n);
+        jinja_step(j, b.n / 1024);
         jinja_value s = jinja_string_take(j, &b);
         s.markup = v.markup;
         return s;

@@ -32,10 +32,10 @@ static jinja_value rstrip(jinja *j, jinja_value self, const jinja_value *a) { re
 /* At most `most` splits (negative: any number) at white space, from the left or from the right. */
 static jinja_value split_space(jinja *j, jinja_text t, int64_t most, bool right) {
     jinja_list *l = jinja_list_new(j, 0);
-    const size_t lead = jinja_unicode_leading_space(t.data, t.n);
-    t.data = t.n ? t.data + lead : t.data;
+    const size_t lead = right ? 0 : jinja_unicode_leading_space(t.data, t.n);      /* the far end keeps its white space */
+    t.data += lead;
     t.n -= lead;
-    t.n -= jinja_unicode_trailing_space(t.data, t.n);
+    if (right) t.n -= jinja_unicode_trailing_space(t.data, t.n);
     while (t.n && most-- && jinja_step(j, 1)) {
         size_t at = right ? t.n : 0;
         int32_t c = 0;
