@@ -130,7 +130,7 @@ static bool is_steady(const probe_samples *s) {
 int ceilings_read_bandwidth(int threads, double *gb_per_s, error *err) {
     ceilings c;
     error e;
-    if (threads > crew_most()) threads = crew_most();
+    if (threads > crew_most()) threads = crew_cores();
     if (ceilings_load(&c, &e)) c = (ceilings){0};
     const ceiling *row = ceilings_find(&c, CEILING_read, "", threads);
     if (!row) {

@@ -50,7 +50,7 @@ int ceilings_store(const ceilings *c, error *err);
 const ceiling *ceilings_find(const ceilings *c, ceiling_kind kind, const char *what, int threads);
 
 /* The read bandwidth of `threads` threads in GB/s: the stored one, or one measured now in less than 0.4 s, and stored where it was steady.
- * More threads than processors count as all of them. Failures are told as EVENT_bandwidth_unmeasured, too. */
+ * More threads than there are processors count as one for each core. Failures are told as EVENT_bandwidth_unmeasured, too. */
 int ceilings_read_bandwidth(int threads, double *gb_per_s, error *err);
 
 /* A table for people; the same as JSON (a new reference, NULL without memory). */
