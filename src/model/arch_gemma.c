@@ -13,8 +13,8 @@ static float score_scale(const hyperparameters *h, uint32_t layers_of_27b) {
 }
 
 /* Everything behind the rotation is the same in both. */
-static void rest_of_layer(transformer *t, float scale, float cap, uint32_t window) {
-    transformer_attend(t, scale, cap, window);
+static void rest_of_layer(transformer *t, float scale, uint32_t window) {
+    transformer_attend(t, scale, window);
     transformer_output(t);
     transformer_norm(t, t->y, "post_attention_norm.weight", t->y);
     transformer_residual(t);
@@ -22,12 +22,6 @@ static void rest_of_layer(transformer *t, float scale, float cap, uint32_t windo
     transformer_mlp(t, GLU_GELU, t->y);
     transformer_norm(t, t->y, "post_ffw_norm.weight", t->y);
     transformer_residual(t);
-}
-
-static value_id capped_head(transformer *t) {
-    const value_id logits = transformer_head(t);
-    if (t->h->final_cap > 0) plan_add_soft_cap(t->b, logits, t->h->final_cap, logits);
-    return logits;
 }
 
 value_id gemma2_describe(plan_builder *b, const hyperparameters *h) {
@@ -38,9 +32,9 @@ value_id gemma2_describe(plan_builder *b, const hyperparameters *h) {
         transformer_norm(&t, t.x, "attn_norm.weight", t.y);
         transformer_qkv(&t, t.y);
         transformer_rotate(&t, rope);
-        rest_of_layer(&t, score_scale(h, GEMMA2_27B_LAYERS), h->attention_cap, i % 2 ? 0 : h->window);
+        rest_of_layer(&t, score_scale(h, GEMMA2_27B_LAYERS), i % 2 ? 0 : h->window);
     }
-    return capped_head(&t);
+    return transformer_head(&t);
 }
 
 value_id gemma3_describe(plan_builder *b, const hyperparameters *h) {
@@ -56,7 +50,7 @@ value_id gemma3_describe(plan_builder *b, const hyperparameters *h) {
         transformer_qkv(&t, t.y);
         transformer_head_norms(&t);
         transformer_rotate(&t, global ? rope_global : rope_local);
-        rest_of_layer(&t, score_scale(h, GEMMA3_27B_LAYERS), h->attention_cap, global ? 0 : h->window);
+        rest_of_layer(&t, score_scale(h, GEMMA3_27B_LAYERS), global ? 0 : h->window);
     }
-    return capped_head(&t);
+    return transformer_head(&t);
 }

@@ -14,7 +14,7 @@ value_id llama_describe(plan_builder *b, const hyperparameters *h) {
         transformer_norm(&t, t.x, "attn_norm.weight", t.y);
         transformer_qkv(&t, t.y);
         transformer_rotate(&t, rope);
-        transformer_attend(&t, 1 / sqrtf((float)h->key_size), 0, h->window);
+        transformer_attend(&t, 1 / sqrtf((float)h->key_size), h->window);
         transformer_output(&t);
         transformer_residual(&t);
         transformer_norm(&t, t.x, "ffn_norm.weight", t.y);

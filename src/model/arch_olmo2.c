@@ -12,7 +12,7 @@ value_id olmo2_describe(plan_builder *b, const hyperparameters *h) {
         plan_add_norm(b, t.q, transformer_vector(&t, h->n_heads * h->key_size, "attn_q_norm.weight"), h->eps, t.q);
         plan_add_norm(b, t.k, transformer_vector(&t, h->n_kv_heads * h->key_size, "attn_k_norm.weight"), h->eps, t.k);
         transformer_rotate(&t, rope);
-        transformer_attend(&t, 1 / sqrtf((float)h->key_size), 0, 0);
+        transformer_attend(&t, 1 / sqrtf((float)h->key_size), 0);
         transformer_output(&t);
         transformer_norm(&t, t.y, "post_attention_norm.weight", t.y);
         transformer_residual(&t);

@@ -50,7 +50,7 @@ value_id phi3_describe(plan_builder *b, const hyperparameters *h) {
         transformer_norm(&t, t.x, "attn_norm.weight", t.y);
         qkv(&t);
         transformer_rotate(&t, rope);
-        transformer_attend(&t, score_factor / sqrtf((float)h->key_size), 0, h->window);
+        transformer_attend(&t, score_factor / sqrtf((float)h->key_size), h->window);
         transformer_output(&t);
         transformer_residual(&t);
         transformer_norm(&t, t.x, "ffn_norm.weight", t.y);

@@ -12,7 +12,7 @@ value_id qwen3_describe(plan_builder *b, const hyperparameters *h) {
         transformer_qkv(&t, t.y);
         transformer_head_norms(&t);
         transformer_rotate(&t, rope);
-        transformer_attend(&t, 1 / sqrtf((float)h->key_size), 0, 0);
+        transformer_attend(&t, 1 / sqrtf((float)h->key_size), 0);
         transformer_output(&t);
         transformer_residual(&t);
         transformer_norm(&t, t.x, "ffn_norm.weight", t.y);

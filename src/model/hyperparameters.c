@@ -3,11 +3,14 @@
 #include "model/hyperparameters.h"
 #include <stdio.h>
 #include <string.h>
+#include "base/events.h"
+#include "base/memory.h"
 
 /* Where a value is looked for, and the first failure. */
 typedef struct {
     const gguf *file;
     const char *architecture;
+    bool       *seen;           /* [gguf_n_values]: keys that were asked for */
     char        key[128];
     int         code;
     error      *err;
@@ -17,7 +20,9 @@ typedef struct {
 static bool find(reader *r, const char *suffix) {
     if (r->code) return false;
     snprintf(r->key, sizeof r->key, "%s.%s", r->architecture, suffix);
-    return gguf_find(r->file, r->key) != NULL;
+    const gguf_value *v = gguf_find(r->file, r->key);
+    if (v) r->seen[v - gguf_value_at(r->file, 0)] = true;
+    return v != NULL;
 }
 
 static void missing(reader *r) {
@@ -113,7 +118,7 @@ static void read_vocabulary(reader *r, hyperparameters *h) {
 static void read_scaling_type(reader *r, hyperparameters *h) {
     gguf_string type = {0};
     if (!find(r, "rope.scaling.type")) {
-        if (find(r, "rope.scaling.factor")) h->scaling = ROPE_SCALING_LINEAR;
+        if (find(r, "rope.scaling.factor") || find(r, "rope.scale_linear")) h->scaling = ROPE_SCALING_LINEAR;
         return;
     }
     r->code = gguf_get_string(r->file, r->key, &type, r->err);
@@ -132,16 +137,41 @@ static void read_rope(reader *r, hyperparameters *h) {
     number(r, "rope.freq_base", 1, 1e12, &h->rope_base);
     number(r, "rope.freq_base_swa", 1, 1e12, &h->rope_base_window);
     read_scaling_type(r, h);
+    number(r, "rope.scale_linear", 1e-3, 1e6, &h->scaling_factor);
     number(r, "rope.scaling.factor", 1e-3, 1e6, &h->scaling_factor);
     number(r, "rope.scaling.attn_factor", 1e-3, 1e3, &h->scaling_attention);
     h->original_context = h->n_context;
     count(r, "rope.scaling.original_context_length", 1, 1u << 24, &h->original_context);
 }
 
+/* Experts need steps that plans do not have yet. */
+static void refuse_experts(reader *r) {
+    uint32_t n_experts = 0;
+    count(r, "expert_count", 0, UINT32_MAX, &n_experts);
+    if (!r->code && n_experts)
+        r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s.expert_count is %u; mixtures of experts are not supported.", r->architecture, n_experts);
+}
+
+/* A key of the architecture that nobody asked for may change what the model computes. */
+static void report_unknown(const reader *r) {
+    static const char *const harmless[] = { "vocab_size", "tensor_data_layout", "rope.scaling.finetuned", "expert_used_count" };
+    const size_t n_prefix = strlen(r->architecture);
+    for (size_t i = 0; i < gguf_n_values(r->file); i++) {
+        const gguf_string key = gguf_value_at(r->file, i)->key;
+        if (r->seen[i] || key.n <= n_prefix + 1 || memcmp(key.text, r->architecture, n_prefix) || key.text[n_prefix] != '.') continue;
+        bool known = false;
+        for (size_t k = 0; k < sizeof harmless / sizeof *harmless; k++)
+            known |= strlen(harmless[k]) == key.n - n_prefix - 1 && !memcmp(harmless[k], key.text + n_prefix + 1, key.n - n_prefix - 1);
+        if (!known) event(EVENT_unknown_metadata, "the file has %.*s, which Ridge does not know: the results may be wrong.", (int)(key.n < 100 ? key.n : 100), key.text);
+    }
+}
+
 int hyperparameters_read(hyperparameters *h, const gguf *file, error *err) {
     h->rope_base = h->rope_base_window = 10000;
     h->scaling_factor = h->scaling_attention = h->embedding_scale = h->residual_scale = h->logit_scale = 1;
-    reader r = { .file = file, .architecture = h->architecture, .err = err };
+    reader r = { .file = file, .architecture = h->architecture, .err = err, .seen = memory_new(gguf_n_values(file), sizeof *r.seen) };
+    if (!r.seen) return fail_memory(err, gguf_n_values(file), "the list of keys");
+    refuse_experts(&r);
     read_shapes(&r, h);
     read_vocabulary(&r, h);
     read_rope(&r, h);
@@ -153,5 +183,7 @@ int hyperparameters_read(hyperparameters *h, const gguf *file, error *err) {
     number(&r, "residual_scale", 1e-6, 1e6, &h->residual_scale);
     number(&r, "logit_scale", 1e-6, 1e6, &h->logit_scale);
     number(&r, "attention.scale", 0, 1e6, &h->attention_scale);
+    if (!r.code) report_unknown(&r);
+    memory_free(r.seen);
     return r.code;
 }

@@ -20,7 +20,7 @@ typedef struct {
     float    rope_base;                 /* rope.freq_base, 10000 without */
     float    rope_base_window;          /* rope.freq_base_swa: of layers with a window; 10000 without */
     rope_scaling scaling;               /* rope.scaling.type */
-    float    scaling_factor;            /* rope.scaling.factor; 1 without */
+    float    scaling_factor;            /* rope.scaling.factor, in old files rope.scale_linear; 1 without */
     float    scaling_attention;         /* rope.scaling.attn_factor; 1 without */
     uint32_t original_context;          /* rope.scaling.original_context_length; n_context without */
 
@@ -33,5 +33,5 @@ typedef struct {
 
 /* Clears *h and reads the architecture only, so that an unknown one is refused for what it is. RIDGE_E_BAD_FILE. */
 int hyperparameters_architecture(hyperparameters *h, const gguf *file, error *err);
-/* All the rest. RIDGE_E_BAD_FILE or RIDGE_E_UNSUPPORTED name the key and what it holds. */
+/* All the rest; keys of the architecture that nothing here asks for are reported as events. RIDGE_E_BAD_FILE or RIDGE_E_UNSUPPORTED name the key and what it holds. */
 int hyperparameters_read(hyperparameters *h, const gguf *file, error *err);

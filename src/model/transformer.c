@@ -2,7 +2,7 @@
 #include "model/transformer.h"
 #include "base/events.h"
 
-transformer transformer_begin(plan_builder *b, const hyperparameters *h, float embedding_scale) {
+transformer transformer_begin(plan_builder *b, const hyperparameters *h, float scale) {
     transformer t = { .b = b, .h = h };
     if (b->error.code) return t;
     plan *p = b->plan;
@@ -22,7 +22,7 @@ transformer transformer_begin(plan_builder *b, const hyperparameters *h, float e
         t.up = plan_add_value(b, "up", h->n_ff);
     }
     t.table = plan_add_matrix(b, h->n_vocab, h->width, "token_embd.weight");
-    plan_add_embed(b, t.table, embedding_scale, t.x);
+    plan_add_embed(b, t.table, scale * h->embedding_scale, t.x);
     return t;
 }
 
@@ -69,10 +69,11 @@ void transformer_rotate(transformer *t, uint8_t rope) {
     plan_add_rotation(t->b, t->k, rope, t->k);
 }
 
-void transformer_attend(transformer *t, float scale, float cap, uint32_t window) {
+void transformer_attend(transformer *t, float scale, uint32_t window) {
     plan_builder *b = t->b;
+    if (t->h->attention_scale > 0) scale = t->h->attention_scale;
     plan_add_kv_write(b, t->k, t->v, (uint16_t)t->layer);
-    plan_add_attention(b, t->q, (uint16_t)t->layer, t->h->n_heads, scale, cap, window, t->a);
+    plan_add_attention(b, t->q, (uint16_t)t->layer, t->h->n_heads, scale, t->h->attention_cap, window, t->a);
     if (t->layer + 1 < t->h->n_layers) return;
     const value_id a = plan_add_value(b, "a.out", t->h->n_heads * t->h->value_size), x = plan_add_value(b, "x.out", t->h->width);
     plan_add_gather(b, t->a, a);
@@ -102,6 +103,7 @@ void transformer_mlp(transformer *t, glu_kind kind, value_id in) {
 }
 
 void transformer_residual(transformer *t) {
+    if (t->h->residual_scale != 1) plan_add_scale(t->b, t->y, t->h->residual_scale, t->y);
     plan_add_residual(t->b, t->y, t->x, t->x);
 }
 
@@ -114,6 +116,8 @@ value_id transformer_head(transformer *t) {
     const bool tied = !b->error.code && !b->has_tensor(b->user, "output.weight");
     plan_add_linear(b, t->y, tied ? t->table : plan_add_matrix(b, h->n_vocab, h->width, "output.weight"), logits);
     plan_add_bias(b, logits, plan_add_optional_vector(b, h->n_vocab, "output.bias"), logits);
+    if (h->logit_scale != 1) plan_add_scale(b, logits, 1 / h->logit_scale, logits);
+    if (h->final_cap > 0) plan_add_soft_cap(b, logits, h->final_cap, logits);
     return logits;
 }
 
@@ -121,8 +125,12 @@ rope_config transformer_rope(const transformer *t, bool halves, float base) {
     const hyperparameters *h = t->h;
     rope_config rope = { .halves = halves, .head_size = h->key_size, .n_rotated = h->n_rotated, .base = base, .linear_scale = 1, .factors = NONE };
     if (h->scaling == ROPE_SCALING_LINEAR) rope.linear_scale = 1 / h->scaling_factor;
-    if (h->scaling == ROPE_SCALING_LONGROPE && !t->b->error.code)
+    if (t->b->error.code) return rope;
+    if (h->scaling == ROPE_SCALING_LONGROPE)
         fail(&t->b->error, RIDGE_E_UNSUPPORTED, "%s.rope.scaling.type is longrope, which Ridge knows for phi3 only.", h->architecture);
+    else if (h->scaling_attention != 1)
+        fail(&t->b->error, RIDGE_E_UNSUPPORTED, "%s.rope.scaling.attn_factor is %g, which Ridge knows for longrope only.",
+             h->architecture, (double)h->scaling_attention);
     return rope;
 }
 

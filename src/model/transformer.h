@@ -18,8 +18,11 @@ typedef struct {
     tensor_id table;            /* token_embd.weight */
 } transformer;
 
-/* Sets the plan's shape, and emits the embedding of tokens. */
-transformer transformer_begin(plan_builder *b, const hyperparameters *h, float embedding_scale);
+/* Multipliers and caps that the metadata name (embedding_scale, residual_scale, attention.scale, logit_scale and the two soft caps) are
+ * applied by the paragraphs, whatever the family. */
+
+/* Sets the plan's shape, and emits the embedding of tokens times `scale`. */
+transformer transformer_begin(plan_builder *b, const hyperparameters *h, float scale);
 void transformer_layer(transformer *t, uint32_t layer);                     /* what follows belongs to this layer */
 
 /* Tensors of the layer by the last part of their name: "attn_norm.weight". */
@@ -31,11 +34,12 @@ void transformer_norm(transformer *t, value_id in, const char *name, value_id ou
 void transformer_qkv(transformer *t, value_id in);          /* in -> q k v, with biases where the file has them */
 void transformer_head_norms(transformer *t);                /* of q and k: attn_q_norm, attn_k_norm */
 void transformer_rotate(transformer *t, uint8_t rope);      /* q and k */
-/* KV write and attention: q k v -> a. In the last layer only wanted rows of a and x go on. */
-void transformer_attend(transformer *t, float scale, float cap, uint32_t window);
+/* KV write and attention: q k v -> a. In the last layer only wanted rows of a and x go on. scale: of the scores, unless the metadata
+ * have one. window: 0 for all positions. */
+void transformer_attend(transformer *t, float scale, uint32_t window);
 void transformer_output(transformer *t);                    /* a -> y: the matrix o */
 void transformer_mlp(transformer *t, glu_kind kind, value_id in);           /* in -> y: gate, up, activation, down */
-void transformer_residual(transformer *t);                  /* x = x + y */
+void transformer_residual(transformer *t);                  /* x = x + y; y may be scaled on the way */
 /* The last norm and the head (the embedding's table where the file has no output.weight); returns the logits. */
 value_id transformer_head(transformer *t);
 

@@ -29,6 +29,7 @@ static void put_keys(gguf_writer *w, const change *c) {
         { "attention.head_count", false, 1 }, { "attention.head_count_kv", false, 1 }, { "attention.layer_norm_rms_epsilon", true, 1e-5 },
         { "rope.dimension_count", false, 32 }, { "rope.freq_base", true, 10000 }, { "attention.key_length", false, NAN },
         { "attention.value_length", false, NAN }, { "rope.scaling.factor", true, NAN }, { "attention.sliding_window", false, NAN },
+        { "expert_count", false, NAN }, { "attention.clamp_kqv", true, NAN }, { "rope.scaling.attn_factor", true, NAN }, { "rope.scale_linear", true, NAN },
     };
     gguf_writer_string(w, "general.architecture", c->architecture ? c->architecture : "llama");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -112,6 +113,9 @@ static void what_is_not_known_is_named(void **state) {
     (void)state;
     expect((change){ .architecture = "mamba", .key = "attention.head_count", .value = NAN }, RIDGE_E_UNSUPPORTED, "\"mamba\" is not supported; supported are llama, qwen2, ");
     expect((change){ .scaling = "yarn" }, RIDGE_E_UNSUPPORTED, "llama.rope.scaling.type is \"yarn\"");
+    expect((change){ .key = "expert_count", .value = 8 }, RIDGE_E_UNSUPPORTED, "llama.expert_count is 8");
+    expect((change){ .key = "rope.scaling.attn_factor", .value = 1.2 }, RIDGE_E_UNSUPPORTED, "llama.rope.scaling.attn_factor is 1.2");
+    expect((change){ .key = "rope.scale_linear", .value = 2 }, 0, "");
     expect((change){ .scaling = "longrope" }, RIDGE_E_UNSUPPORTED, "longrope");
     expect((change){ .scaling = "linear", .key = "rope.scaling.factor", .value = 4 }, 0, "");
     expect((change){ .scaling = "none", .key = "rope.scaling.factor", .value = 4 }, 0, "");
@@ -151,6 +155,11 @@ static void what_is_ignored_is_said_aloud(void **state) {
     assert_non_null(strstr(buffer_text(&told), "blk.0.attn_sinks.weight"));
     expect((change){ .architecture = "qwen2", .key = "attention.sliding_window", .value = 100 }, 0, "");
     assert_non_null(strstr(buffer_text(&told), "qwen2.attention.sliding_window is 100"));
+    expect((change){ .key = "attention.clamp_kqv", .value = 8 }, 0, "");
+    assert_non_null(strstr(buffer_text(&told), "llama.attention.clamp_kqv"));
+    const size_t n = told.n;
+    expect((change){ 0 }, 0, "");
+    assert_int_equal(told.n, n);
     event_redirect(NULL, NULL);
     buffer_free(&told);
 }
