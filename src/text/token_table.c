@@ -53,37 +53,58 @@ void token_table_free(token_table *table) {
     *table = (token_table){0};
 }
 
-/* A merge on its way into the table. */
-typedef struct { text_slice left, right; uint64_t left_hash, right_hash; } split_merge;
+/* One half of a merge while its token is looked up. */
+typedef struct { text_slice text; uint64_t hash; int32_t id; } half;
+typedef struct { half left, right; } split_merge;
 
-/* Finds the space between the two halves (a half is never empty) and hashes them; {NULL} where there is none. */
-static split_merge split(const token_table *tokens, text_slice m) {
-    split_merge s = {0};
-    const char *space = m.n < 3 ? NULL : memchr(m.text + 1, ' ', m.n - 2);
-    if (!space) return s;
-    s.left  = (text_slice){ m.text, (size_t)(space - m.text) };
-    s.right = (text_slice){ space + 1, m.n - s.left.n - 1 };
-    s.left_hash  = hash_text(tokens->seed, s.left.text, s.left.n);
-    s.right_hash = hash_text(tokens->seed, s.right.text, s.right.n);
-    __builtin_prefetch(&tokens->slot[s.left_hash & tokens->mask]);
-    __builtin_prefetch(&tokens->slot[s.right_hash & tokens->mask]);
-    return s;
+static half start_lookup(const token_table *tokens, const char *text, size_t n) {
+    const half h = { { text, n }, hash_text(tokens->seed, text, n), TOKEN_NONE };
+    __builtin_prefetch(&tokens->slot[h.hash & tokens->mask]);
+    return h;
 }
 
-static bool spells(text_slice token, const split_merge *s) {
-    return token.n == s->left.n + s->right.n && !memcmp(token.text, s->left.text, s->left.n) && !memcmp(token.text + s->left.n, s->right.text, s->right.n);
-}
-
-/* The token that a merge makes. Files list merges in the order of their tokens, so the last result and the one after it are tried first.
- * `whole` has room for the longest token. */
-static int32_t result_of(const token_table *tokens, const split_merge *s, int32_t last, char *whole) {
-    for (int32_t guess = last; tokens->unique && guess <= last + 1; guess++) {
-        if (guess >= 0 && (size_t)guess < tokens->n && spells(tokens->token[guess], s)) return guess;
+/* The first token that has the same tag: the right one, but for one in 4 billion. */
+static void guess(const token_table *tokens, half *h) {
+    for (uint64_t i = h->hash & tokens->mask; tokens->slot[i].id_plus_1; i = (i + 1) & tokens->mask) {
+        if (tokens->slot[i].tag != (uint32_t)(h->hash >> 32)) continue;
+        h->id = (int32_t)tokens->slot[i].id_plus_1 - 1;
+        __builtin_prefetch(&tokens->token[h->id]);
+        return;
     }
-    const size_t n = s->left.n + s->right.n;
+}
+
+static void fetch_text(const token_table *tokens, const half *h) {
+    if (h->id != TOKEN_NONE) __builtin_prefetch(tokens->token[h->id].text);
+}
+
+static void verify(const token_table *tokens, half *h) {
+    if (h->id == TOKEN_NONE) return;
+    const text_slice token = tokens->token[h->id];
+    if (token.n != h->text.n || memcmp(token.text, h->text.text, token.n)) h->id = token_table_find_hashed(tokens, h->hash, h->text.text, h->text.n);
+}
+
+/* Finds the space between the two halves (a half is never empty); no text where there is none. */
+static split_merge split(const token_table *tokens, text_slice m) {
+    const char *space = m.n < 3 ? NULL : memchr(m.text + 1, ' ', m.n - 2);
+    if (!space) return (split_merge){ .left.id = TOKEN_NONE, .right.id = TOKEN_NONE };
+    const size_t n = (size_t)(space - m.text);
+    return (split_merge){ start_lookup(tokens, m.text, n), start_lookup(tokens, space + 1, m.n - n - 1) };
+}
+
+static bool spells(text_slice token, text_slice left, text_slice right) {
+    return token.n == left.n + right.n && !memcmp(token.text, left.text, left.n) && !memcmp(token.text + left.n, right.text, right.n);
+}
+
+/* The token that a merge makes. Files list merges in the order of their tokens, so the one after the last result, and that one again,
+ * are tried first. `whole` has room for the longest token. */
+static int32_t result_of(const token_table *tokens, text_slice left, text_slice right, int32_t last, char *whole) {
+    for (int32_t id = last + 1; tokens->unique && id >= 0 && id >= last; id--) {
+        if ((size_t)id < tokens->n && spells(tokens->token[id], left, right)) return id;
+    }
+    const size_t n = left.n + right.n;
     if (n > tokens->longest) return TOKEN_NONE;
-    memcpy(whole, s->left.text, s->left.n);
-    memcpy(whole + s->left.n, s->right.text, s->right.n);
+    memcpy(whole, left.text, left.n);
+    memcpy(whole + left.n, right.text, right.n);
     return token_table_find(tokens, whole, n);
 }
 
@@ -103,24 +124,24 @@ int merge_table_new(merge_table *table, const token_table *tokens, const text_sl
     if (!whole) return fail_memory(err, tokens->longest + 1, "the table of merges");
     int32_t last = TOKEN_NONE;
     for (size_t first = 0; first < n; first += BLOCK) {
-        split_merge block[BLOCK];
-        int32_t left[BLOCK], right[BLOCK], result[BLOCK];
+        split_merge m[BLOCK];
+        int32_t result[BLOCK];
         const size_t count = n - first < BLOCK ? n - first : BLOCK;
-        for (size_t i = 0; i < count; i++) block[i] = split(tokens, merge[first + i]);
+        for (size_t i = 0; i < count; i++) m[i] = split(tokens, merge[first + i]);
+        for (size_t i = 0; i < count; i++) if (m[i].left.text.n) guess(tokens, &m[i].left), guess(tokens, &m[i].right);
+        for (size_t i = 0; i < count; i++) fetch_text(tokens, &m[i].left), fetch_text(tokens, &m[i].right);
         for (size_t i = 0; i < count; i++) {
-            const split_merge *s = &block[i];
-            left[i] = right[i] = result[i] = TOKEN_NONE;
-            if (!s->left.n) continue;
-            left[i]  = token_table_find_hashed(tokens, s->left_hash, s->left.text, s->left.n);
-            right[i] = token_table_find_hashed(tokens, s->right_hash, s->right.text, s->right.n);
-            if (left[i] == TOKEN_NONE || right[i] == TOKEN_NONE) continue;
-            result[i] = result_of(tokens, s, last, whole);
-            if (result[i] != TOKEN_NONE) last = result[i];
-            __builtin_prefetch(&table->slot[merge_hash(table, (uint64_t)(uint32_t)left[i] << 32 | (uint32_t)right[i]) & table->mask], 1);
+            half *left = &m[i].left, *right = &m[i].right;
+            verify(tokens, left);
+            verify(tokens, right);
+            result[i] = left->id == TOKEN_NONE || right->id == TOKEN_NONE ? TOKEN_NONE : result_of(tokens, left->text, right->text, last, whole);
+            if (result[i] == TOKEN_NONE) continue;
+            last = result[i];
+            __builtin_prefetch(&table->slot[merge_hash(table, (uint64_t)(uint32_t)left->id << 32 | (uint32_t)right->id) & table->mask], 1);
         }
         for (size_t i = 0; i < count; i++) {
             if (result[i] == TOKEN_NONE) ++*n_missing;
-            else insert(table, left[i], right[i], (uint32_t)(first + i), result[i]);
+            else insert(table, m[i].left.id, m[i].right.id, (uint32_t)(first + i), result[i]);
         }
     }
     memory_free(whole);

@@ -56,6 +56,10 @@ static int byte_of_name(text_slice s) {
 static char *spell_bpe(char *out, text_slice s, const int16_t alphabet[512]) {
     for (size_t i = 0; i < s.n; i++) {
         const unsigned char c = (unsigned char)s.text[i];
+        if (c < 0x80) {
+            *out++ = (char)c;
+            continue;
+        }
         if ((c & 0xe0) == 0xc0 && i + 1 < s.n) {
             const unsigned code_point = (c & 0x1fu) << 6 | ((unsigned char)s.text[i + 1] & 0x3fu);
             if (code_point < 512 && alphabet[code_point] >= 0) {
@@ -139,7 +143,7 @@ static int32_t find_control(const tokenizer *t, const char *name) {
 /* Spellings that end a generation. The first n_turns also end a turn, in order of preference. */
 static const char *const endings[] = {
     "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "<EOT>", "_<EOT>", "[EOT]",
-    "<\xef\xbd\x9c" "end\xe2\x96\x81" "of\xe2\x96\x81" "sentence\xef\xbd\x9c>", "<end_of_utterance>",
+    ("<\xef\xbd\x9c" "end\xe2\x96\x81" "of\xe2\x96\x81" "sentence\xef\xbd\x9c>"), "<end_of_utterance>",
     "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "</s>", "<|eom_id|>", "[EOS]", "<eos>",
     "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
 };
