@@ -164,6 +164,60 @@ static void what_is_ignored_is_said_aloud(void **state) {
     buffer_free(&told);
 }
 
+/* A phi3 of one layer with two sets of frequency divisors, trained for 512 tokens out of 128. */
+static const char *long_phi3(uint32_t n_rotated, float attention_factor) {
+    static const struct { const char *name; uint32_t n_dimensions; uint64_t dimension[2]; } tensors[] = {
+        { "token_embd.weight", 2, { 32, 8 } }, { "output_norm.weight", 1, { 32, 1 } }, { "blk.0.attn_norm.weight", 1, { 32, 1 } },
+        { "blk.0.attn_qkv.weight", 2, { 32, 96 } }, { "blk.0.attn_output.weight", 2, { 32, 32 } }, { "blk.0.ffn_norm.weight", 1, { 32, 1 } },
+        { "blk.0.ffn_up.weight", 2, { 32, 128 } }, { "blk.0.ffn_down.weight", 2, { 64, 32 } },
+    };
+    static const struct { const char *name; uint32_t value; } keys[] = {
+        { "phi3.block_count", 1 }, { "phi3.context_length", 512 }, { "phi3.embedding_length", 32 }, { "phi3.feed_forward_length", 64 },
+        { "phi3.attention.head_count", 1 }, { "phi3.rope.scaling.original_context_length", 128 },
+    };
+    float factors[16];
+    gguf_writer w = {0};
+    buffer file = {0};
+    for (int i = 0; i < 16; i++) factors[i] = 1 + (float)i;
+    gguf_writer_string(&w, "general.architecture", "phi3");
+    gguf_writer_string(&w, "phi3.rope.scaling.type", "longrope");
+    gguf_writer_f32(&w, "phi3.attention.layer_norm_rms_epsilon", 1e-5f);
+    gguf_writer_f32(&w, "phi3.rope.scaling.attn_factor", attention_factor);
+    gguf_writer_u32(&w, "phi3.rope.dimension_count", n_rotated);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) gguf_writer_u32(&w, keys[i].name, keys[i].value);
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        gguf_writer_tensor(&w, tensors[i].name, 0, tensors[i].n_dimensions, tensors[i].dimension, NULL, (size_t)(tensors[i].dimension[0] * tensors[i].dimension[1] * 4));
+    gguf_writer_tensor(&w, "rope_factors_short.weight", 0, 1, (const uint64_t[]){ n_rotated / 2 }, factors, n_rotated * 2);
+    gguf_writer_tensor(&w, "rope_factors_long.weight", 0, 1, (const uint64_t[]){ n_rotated / 2 }, factors, n_rotated * 2);
+    gguf_writer_build(&w, &file);
+    const char *path = memory_file(file.data, file.n);
+    buffer_free(&file);
+    gguf_writer_free(&w);
+    return path;
+}
+
+static void long_contexts_stay_within_the_original_one(void **state) {
+    (void)state;
+    buffer told = {0};
+    model *m;
+    error err;
+    event_redirect(keep, &told);
+    if (model_open(&m, long_phi3(32, 2), &err)) fail_msg("%s", err.text);
+    assert_int_equal(m->plan->n_context_trained, 128);
+    assert_non_null(strstr(buffer_text(&told), "Ridge runs it up to 128"));
+    assert_null(strstr(buffer_text(&told), "rope_factors_long"));
+    assert_string_equal(m->plan->tensor[m->plan->rope[0].factors].name, "rope_factors_short.weight");
+    for (size_t i = 0; i < m->plan->n_steps; i++)
+        if (m->plan->step[i].kind == STEP_attention) assert_true(fabs((double)m->plan->step[i].scale - 4 / sqrt(32)) < 1e-6);
+    model_close(m);
+    assert_int_equal(model_open(&m, long_phi3(16, 1), &err), 0);
+    model_close(m);
+    assert_int_equal(model_open(&m, long_phi3(16, 2), &err), RIDGE_E_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "only 16 of 32 values"));
+    event_redirect(NULL, NULL);
+    buffer_free(&told);
+}
+
 static void every_allocation_may_fail(void **state) {
     (void)state;
     const char *path = file_with(&(change){ 0 });
@@ -224,6 +278,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_known_is_named),
         cmocka_unit_test(tensors_must_be_there_and_fit),
         cmocka_unit_test(what_is_ignored_is_said_aloud),
+        cmocka_unit_test(long_contexts_stay_within_the_original_one),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(tiny_models_give_the_same_bits_fused),
     };
