@@ -1,16 +1,15 @@
 # Programs that run build/ridge as a user does: `ridge_e2e(pull)` runs pull.py with ridge's path as its argument.
-find_program(RIDGE_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-# More arguments are passed on, before unittest's own.
+# More arguments are passed on, before unittest's own. The system's python3 comes first: it has the packages that apt installs.
+find_program(RIDGE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(RIDGE_PYTHON python3 REQUIRED)
 function(ridge_e2e name)
   add_test(NAME e2e/${name} COMMAND ${RIDGE_PYTHON} ${CMAKE_SOURCE_DIR}/tests/e2e/${name}.py $<TARGET_FILE:ridge> ${ARGN})
   set_tests_properties(e2e/${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_leaks=1")
 endfunction()
 
-if(TARGET ridge)
-  ridge_e2e(pull)
-  add_executable(tiny_model_file ${CMAKE_CURRENT_LIST_DIR}/tiny_model_file.c)
-  target_link_libraries(tiny_model_file PRIVATE test_support)
-  ridge_e2e(cli $<TARGET_FILE:tiny_model_file>)
-  ridge_e2e(chat $<TARGET_FILE:tiny_model_file>)
-  ridge_e2e(bench)
-endif()
+ridge_e2e(pull)
+add_executable(tiny_model_file ${CMAKE_CURRENT_LIST_DIR}/tiny_model_file.c)
+target_link_libraries(tiny_model_file PRIVATE test_support)
+ridge_e2e(cli $<TARGET_FILE:tiny_model_file>)
+ridge_e2e(chat $<TARGET_FILE:tiny_model_file>)
+ridge_e2e(bench)
