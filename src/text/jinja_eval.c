@@ -199,7 +199,8 @@ static void bind_specials(jinja *j, const jinja_node *n, const jinja_arguments *
         for (size_t i = positional; i < a->n && jinja_step(j, 1); i++) jinja_list_add(j, l, a->values[i]);
         jinja_scope_set(j, s, varargs, jinja_sequence(JINJA_TUPLE, l));
     } else if (a->n > positional) {
-        jinja_fail(j, RIDGE_E_BAD_FILE, "macro '%.*s' takes not more than %zu argument(s)", (int)n->name.n, n->name.n ? n->name.data : "", positional);
+        jinja_fail(j, RIDGE_E_BAD_FILE, "a macro ('%.*s') is given more than its %zu argument(s)", (int)n->name.n,
+                   n->name.n ? n->name.data : "", positional);
     }
 }
 
@@ -211,7 +212,8 @@ jinja_value jinja_call_macro(jinja *j, const jinja_macro *m, const jinja_argumen
     bind_parameters(j, m, a, s, &positional, &taken);
     bind_specials(j, m->node, a, s, positional, &taken);
     if (taken < a->n_keywords)
-        jinja_fail(j, RIDGE_E_BAD_FILE, "macro '%.*s' takes no such keyword argument", (int)m->node->name.n, m->node->name.n ? m->node->name.data : "");
+        jinja_fail(j, RIDGE_E_BAD_FILE, "a macro ('%.*s') is given a keyword argument that it does not have", (int)m->node->name.n,
+                   m->node->name.n ? m->node->name.data : "");
     const jinja_value text = captured(j, m->node->body, s, &how);
     j->depth--;
     return text;

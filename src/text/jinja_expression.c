@@ -141,7 +141,7 @@ static jinja_node *subscript(jinja_parser *p, jinja_node *of) {
     next(p);
     while (!p->j->code && !at(p, TOKEN_RIGHT_BRACKET)) {
         if (tuple->items || slice) jinja_parse_expect(p, TOKEN_COMMA);
-        jinja_node *start = slice_part(p);
+        jinja_node *start = at(p, TOKEN_COLON) ? slice_part(p) : jinja_parse_expression(p, true);
         if (!jinja_parse_accept(p, TOKEN_COLON)) {
             append(p, tuple, &last, start);
             continue;

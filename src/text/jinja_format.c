@@ -9,7 +9,7 @@
 
 typedef struct {
     char fill[8], align, sign, type;    /* 0: none was given */
-    bool alternate, comma, zero;
+    bool alternate, comma, zero, given;  /* given: is there anything behind the colon? */
     int width, precision;               /* precision -1: none was given */
 } spec;
 
@@ -166,12 +166,13 @@ jinja_value jinja_format_percent(jinja *j, jinja_value format, jinja_value argum
         if (!f.type) { bad(j, "a % directive is incomplete"); break; }
         percent_value(j, &b, &f, v);
     }
-    if (used < count && !mapping && !(arguments.kind == JINJA_LIST && !used)) bad(j, "not all arguments converted during string formatting");
+    const bool subscriptable = mapping || arguments.kind == JINJA_LIST || arguments.kind == JINJA_RANGE || arguments.kind == JINJA_UNDEFINED;
+    if (used < count && !mapping && !(subscriptable && !used)) bad(j, "not all arguments converted during string formatting");
     return jinja_string_take(j, &b);
 }
 
 static void brace_spec(jinja *j, const char *s, const char *end, spec *f) {
-    *f = (spec){ .precision = -1 };
+    *f = (spec){ .precision = -1, .given = s < end };
     const size_t first = s < end ? jinja_unicode_next(s, (size_t)(end - s), NULL) : 0;
     if (first && s + first < end && strchr("<>^=", s[first]) && s[first]) {
         memcpy(f->fill, s, first);
@@ -207,10 +208,10 @@ static void brace_value(jinja *j, buffer *b, const spec *f, jinja_value v) {
             const jinja_value s = jinja_to_string(j, v);
             if (!j->code) pad(j, b, f, s.text.data, s.text.n, f->align ? f->align : '>');
         } else format_float(j, b, f, jinja_as_float(v));
-    } else if (jinja_as_integer(v, &i) && (v.kind == JINJA_INTEGER || f->type || f->width > 0)) {
+    } else if (jinja_as_integer(v, &i) && (v.kind == JINJA_INTEGER || f->given)) {
         if (f->precision >= 0 || (f->type && !strchr("dxXon", f->type))) bad(j, "Invalid format specifier for an integer");
         else format_integer(j, b, f, i);
-    } else if (f->type || f->width > 0 || f->align || f->precision >= 0) {
+    } else if (f->given) {
         bad(j, "unsupported format string for this type");
     } else {
         jinja_print(j, b, v);
@@ -263,7 +264,8 @@ jinja_value jinja_format_braces(jinja *j, jinja_value format, const jinja_argume
         const char *colon = memchr(s, ':', (size_t)(close - s)), *name_end = colon ? colon : close;
         const bool converted = name_end - s >= 3 && name_end[-2] == '!';
         jinja_value v = field(j, s + 1, converted ? name_end - 2 : name_end, a, &automatic);
-        if (converted) v = name_end[-1] == 'r' ? represented(j, v) : name_end[-1] == 's' ? jinja_to_string(j, v) : bad(j, "Unknown conversion specifier");
+        if (converted && name_end[-1] == 'r') v = represented(j, v);
+        else if (converted) v = name_end[-1] == 's' ? jinja_to_string(j, v) : bad(j, "Unknown conversion specifier");
         spec f;
         brace_spec(j, colon ? colon + 1 : close, close, &f);
         if (!j->code) brace_value(j, &b, &f, v);

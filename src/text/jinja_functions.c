@@ -35,6 +35,8 @@ static jinja_value mapping(jinja *j, const jinja_arguments *a, jinja_kind kind) 
     if (a->n && a->values[0].kind == JINJA_DICT) {
         const jinja_dict *other = a->values[0].dict;
         for (size_t i = 0; i < other->n && jinja_step(j, 1); i++) jinja_dict_add(j, d, other->entries[i].key, other->entries[i].value);
+    } else if (a->n && a->values[0].kind == JINJA_UNDEFINED) {
+        return jinja_fail_undefined(j, a->values[0]);
     } else if (a->n) {
         const jinja_list *pairs = jinja_items(j, a->values[0]);
         for (size_t i = 0; i < pairs->n && jinja_step(j, 1); i++) {
@@ -61,7 +63,8 @@ static jinja_value raise_exception(jinja *j, jinja_value self, const jinja_value
 static jinja_value strftime_now(jinja *j, jinja_value self, const jinja_value *a) {
     (void)self;
     char format[200], text[1000];
-    if (a[0].kind != JINJA_STRING || a[0].text.n >= sizeof format - 1 || memchr(a[0].text.data, 0, a[0].text.n)) return bad(j, "strftime_now() needs a short text");
+    if (a[0].kind != JINJA_STRING || a[0].text.n >= sizeof format - 1 || memchr(a[0].text.data, 0, a[0].text.n))
+        return bad(j, "strftime_now() needs a short text");
     memcpy(format, a[0].text.data, a[0].text.n);
     memcpy(format + a[0].text.n, ".", 2);                   /* so that a result is never empty, which would look like a failure */
     const time_t now = j->now ? (time_t)j->now : time(NULL);

@@ -31,7 +31,7 @@ static bool number_text(jinja_text t, char *out, size_t room) {
 static bool to_float(jinja_value v, double *out) {
     char text[400], *end;
     if (jinja_is_number(v)) { *out = jinja_as_float(v); return true; }
-    if (v.kind != JINJA_STRING || !number_text(v.text, text, sizeof text) || strchr(text, 'x') || strchr(text, 'X') || strchr(text, '(')) return false;
+    if (v.kind != JINJA_STRING || !number_text(v.text, text, sizeof text) || strpbrk(text, "xX(")) return false;
     *out = strtod(text, &end);
     return !*end;
 }
@@ -119,7 +119,8 @@ static jinja_value round_integer(jinja *j, int64_t i, int64_t places) {
     int64_t rest = i % unit, result = i - rest;
     const int64_t twice = rest < 0 ? -rest : rest, other = unit - twice;
     const bool away = twice > other || (twice == other && (result / unit) % 2);
-    if (away && __builtin_add_overflow(result, i < 0 ? -unit : unit, &result)) jinja_fail(j, RIDGE_E_UNSUPPORTED, "an integer needs more than 64 bits");
+    if (away && __builtin_add_overflow(result, i < 0 ? -unit : unit, &result))
+        jinja_fail(j, RIDGE_E_UNSUPPORTED, "an integer needs more than 64 bits");
     return jinja_integer(result);
 }
 

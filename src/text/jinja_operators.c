@@ -153,7 +153,7 @@ jinja_value jinja_arithmetic(jinja *j, int operation, jinja_value a, jinja_value
     }
     if (operation == TOKEN_MULTIPLY && repeatable(a) && right) return repeat(j, a, y);
     if (operation == TOKEN_MULTIPLY && repeatable(b) && left) return repeat(j, b, x);
-    if (operation == TOKEN_MODULO && a.kind == JINJA_STRING && b.kind != JINJA_UNDEFINED) return jinja_format_percent(j, a, b);
+    if (operation == TOKEN_MODULO && a.kind == JINJA_STRING) return jinja_format_percent(j, a, b);
     return bad_operands(j, operation, a, b);
 }
 

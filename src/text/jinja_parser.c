@@ -153,6 +153,14 @@ static jinja_node *parse_set(jinja_parser *p) {
     return n;
 }
 
+/* A name that may be assigned to: not a constant's. */
+static jinja_text new_name(jinja_parser *p) {
+    static const char *const constants[] = { "true", "false", "none", "True", "False", "None" };
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
+        if (jinja_parse_at_word(p, constants[i])) jinja_parse_fail(p, "a name to assign to");
+    return jinja_parse_name(p);
+}
+
 /* "(a, b=c)" into n->items. */
 static void signature(jinja_parser *p, jinja_node *n) {
     jinja_node **last = &n->items;
@@ -161,7 +169,7 @@ static void signature(jinja_parser *p, jinja_node *n) {
     while (!p->j->code && p->token->kind != TOKEN_RIGHT_PARENTHESIS) {
         if (n->items) jinja_parse_expect(p, TOKEN_COMMA);
         jinja_node *parameter = jinja_parse_node(p, NODE_PARAMETER);
-        const jinja_text name = jinja_parse_name(p);
+        const jinja_text name = new_name(p);
         if (!parameter) return;
         parameter->name = name;
         if (jinja_parse_accept(p, TOKEN_ASSIGN)) parameter->a = jinja_parse_expression(p, true);
@@ -175,7 +183,7 @@ static void signature(jinja_parser *p, jinja_node *n) {
 
 static jinja_node *parse_macro(jinja_parser *p) {
     jinja_node *n = jinja_parse_node(p, NODE_MACRO);
-    const jinja_text name = jinja_parse_name(p);
+    const jinja_text name = new_name(p);
     if (!n) return NULL;
     n->name = name;
     signature(p, n);

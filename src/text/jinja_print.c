@@ -27,7 +27,8 @@ static void repr_character(jinja *j, buffer *b, const char *s, size_t used, int3
     char text[16];
     if (c == '\\' || c == quote) snprintf(text, sizeof text, "\\%c", c);
     else if (c == '\n' || c == '\r' || c == '\t') snprintf(text, sizeof text, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-    else if (c >= 0 && !jinja_unicode_printable(c)) snprintf(text, sizeof text, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
+    else if (c >= 0 && !jinja_unicode_printable(c))
+        snprintf(text, sizeof text, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
     else { jinja_append(j, b, s, used); return; }
     put(j, b, text);
 }

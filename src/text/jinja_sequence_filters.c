@@ -113,7 +113,8 @@ static jinja_value sort(jinja *j, jinja_value v, const jinja_value *a) {
 
 static jinja_value dictsort(jinja *j, jinja_value v, const jinja_value *a) {
     const bool by_value = a[1].kind == JINJA_STRING && jinja_text_is(a[1].text, "value");
-    if (given(a[1]) && !by_value && !(a[1].kind == JINJA_STRING && jinja_text_is(a[1].text, "key"))) return wrong(j, "dictsort", "by='key' or by='value'");
+    const bool by_key = a[1].kind == JINJA_STRING && jinja_text_is(a[1].text, "key");
+    if (a[1].kind != JINJA_MISSING && !by_value && !by_key) return wrong(j, "dictsort", "by='key' or by='value'");
     if (v.kind == JINJA_UNDEFINED) return jinja_fail_undefined(j, v);
     if (v.kind != JINJA_DICT) return wrong(j, "dictsort", "a mapping");
     jinja_list *l = jinja_list_new(j, v.dict->n), *keys = jinja_list_new(j, v.dict->n);

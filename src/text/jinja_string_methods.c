@@ -230,8 +230,16 @@ static jinja_value isdigit_method(jinja *j, jinja_value self, const jinja_value 
 static jinja_value isalpha_method(jinja *j, jinja_value self, const jinja_value *a) { (void)a; return all_are(j, self, jinja_unicode_letter); }
 static jinja_value isalnum_method(jinja *j, jinja_value self, const jinja_value *a) { (void)a; return all_are(j, self, alphanumeric); }
 static jinja_value isspace_method(jinja *j, jinja_value self, const jinja_value *a) { (void)a; return all_are(j, self, jinja_unicode_space); }
-static jinja_value isupper_method(jinja *j, jinja_value self, const jinja_value *a) { (void)j, (void)a; return jinja_boolean(jinja_text_cased(self.text, true)); }
-static jinja_value islower_method(jinja *j, jinja_value self, const jinja_value *a) { (void)j, (void)a; return jinja_boolean(jinja_text_cased(self.text, false)); }
+
+static jinja_value isupper_method(jinja *j, jinja_value self, const jinja_value *a) {
+    (void)j, (void)a;
+    return jinja_boolean(jinja_text_cased(self.text, true));
+}
+
+static jinja_value islower_method(jinja *j, jinja_value self, const jinja_value *a) {
+    (void)j, (void)a;
+    return jinja_boolean(jinja_text_cased(self.text, false));
+}
 
 static jinja_value justify(jinja *j, jinja_value self, const jinja_value *a, int left_share) {
     int64_t width = integer_or(j, a[0], 0), have = (int64_t)jinja_unicode_count(self.text.data, self.text.n);

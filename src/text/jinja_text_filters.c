@@ -65,7 +65,8 @@ static jinja_value escape(jinja *j, jinja_value v, const jinja_value *a) { (void
 
 static jinja_value replace(jinja *j, jinja_value v, const jinja_value *a) {
     int64_t most = -1;
-    if (a[2].kind != JINJA_MISSING && a[2].kind != JINJA_NONE && !jinja_as_integer(a[2], &most)) return wrong(j, "replace", "a count that is an integer");
+    if (a[2].kind != JINJA_MISSING && a[2].kind != JINJA_NONE && !jinja_as_integer(a[2], &most))
+        return wrong(j, "replace", "a count that is an integer");
     const jinja_value s = jinja_to_string(j, v), old = jinja_to_string(j, a[0]), with = jinja_to_string(j, a[1]);
     return j->code ? s : jinja_text_replace(j, s.text, old.text, with.text, most);
 }

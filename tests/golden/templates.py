@@ -63,6 +63,8 @@ def expected(case):
 
 def cases(directories):
     conversations = json.loads((HERE / "conversations.json").read_text())
+    long = [dict(role=("user", "assistant")[i % 2], content=f"{i}: " + "Ein langer Satz – ‘x’. " * 40) for i in range(401)]
+    conversations.append(dict(name="long", messages=long))
     for directory in directories:
         for path in sorted(directory.glob("*.jinja")):
             for c in conversations:

@@ -103,7 +103,8 @@ static void what_a_template_may_spend_is_limited(void **state) {
     assert_fails("{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' * 500000 }}", RIDGE_E_UNSUPPORTED, "longer than 4 MB");
     assert_fails("{{ [0] * 10**12 }}", RIDGE_E_UNSUPPORTED, "steps");
     assert_fails("{% set t = 'x' * 4000 %}{% for i in range(2000) %}{{ t }}{% endfor %}", RIDGE_E_UNSUPPORTED, "longer than 4 MB");
-    assert_fails("{% set n = namespace(t='x' * 100000) %}{% for i in range(9) %}{% set n.t = n.t ~ n.t %}{% endfor %}", RIDGE_E_UNSUPPORTED, "longer than 4 MB");
+    assert_fails("{% set n = namespace(t='x' * 100000) %}{% for i in range(9) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+                 RIDGE_E_UNSUPPORTED, "longer than 4 MB");
     assert_fails("{% set t = 'x' * 2000000 %}{% for i in range(1000) %}{% set u = t + 'y' %}{% endfor %}", RIDGE_E_UNSUPPORTED, "512 MB of memory");
     assert_fails("{% set t = 'x' * 900000 %}{% for i in range(90000) %}{{ 'y' in t }}{% endfor %}", RIDGE_E_UNSUPPORTED, "steps");
     assert_fails("{{ 'x' | indent(10**9) }}", RIDGE_E_UNSUPPORTED, "longer than 4 MB");
@@ -129,15 +130,20 @@ static void recursion_is_limited(void **state) {
     assert_fails("{% macro m(a) %}{% for i in [1] %}{% if 1 %}{{ [m(a + 1)] | join | upper }}{% endif %}{% endfor %}{% endmacro %}{{ m(0) }}",
                  RIDGE_E_UNSUPPORTED, "nested deeper than");
     assert_fails("{% macro m(a=m()) %}{% endmacro %}{{ m() }}", RIDGE_E_UNSUPPORTED, "nested deeper than");
-    assert_fails("{% macro m() %}{% call m() %}{% endcall %}{{ caller() }}{% endmacro %}{% call m() %}{% endcall %}", RIDGE_E_UNSUPPORTED, "nested deeper than");
-    assert_fails("{% set n = namespace(v=1) %}{% for i in range(5000) %}{% set n.v = [n.v] %}{% endfor %}{{ n.v }}", RIDGE_E_UNSUPPORTED, "nested deeper than");
-    assert_fails("{% set n = namespace(v=1) %}{% for i in range(5000) %}{% set n.v = [n.v] %}{% endfor %}{{ n.v | tojson }}", RIDGE_E_UNSUPPORTED, "nested deeper than");
+    assert_fails("{% macro m() %}{% call m() %}{% endcall %}{{ caller() }}{% endmacro %}{% call m() %}{% endcall %}",
+                 RIDGE_E_UNSUPPORTED, "nested deeper than");
+    assert_fails("{% set n = namespace(v=1) %}{% for i in range(5000) %}{% set n.v = [n.v] %}{% endfor %}{{ n.v }}",
+                 RIDGE_E_UNSUPPORTED, "nested deeper than");
+    assert_fails("{% set n = namespace(v=1) %}{% for i in range(5000) %}{% set n.v = [n.v] %}{% endfor %}{{ n.v | tojson }}",
+                 RIDGE_E_UNSUPPORTED, "nested deeper than");
     assert_fails("{% set n = namespace(v=1, w=1) %}{% for i in range(5000) %}{% set n.v = [n.v] %}{% set n.w = [n.w] %}{% endfor %}{{ n.v == n.w }}",
                  RIDGE_E_UNSUPPORTED, "nested deeper than");
     assert_fails("{% set n = namespace(v=1, w=1) %}{% for i in range(5000) %}{% set n.v = [n.v] %}{% set n.w = [n.w] %}{% endfor %}{{ n.v < n.w }}",
                  RIDGE_E_UNSUPPORTED, "nested deeper than");
-    assert_fails("{% set n = namespace(v=(1,)) %}{% for i in range(5000) %}{% set n.v = (n.v,) %}{% endfor %}{{ {n.v: 1} }}", RIDGE_E_UNSUPPORTED, "nested deeper than");
-    assert_fails("{% set n = namespace() %}{% set n.n = n %}{{ n }}", RIDGE_E_UNSUPPORTED, "nested deeper than");
+    assert_fails("{% set n = namespace(v=(1,)) %}{% for i in range(5000) %}{% set n.v = (n.v,) %}{% endfor %}{{ {n.v: 1} }}",
+                 RIDGE_E_UNSUPPORTED, "nested deeper than");
+    assert_fails("{% set n = namespace() %}{% set n.n = n %}{{ n }}",
+                 RIDGE_E_UNSUPPORTED, "nested deeper than");
     assert_fails("{{ ('[' * 5000 ~ ']' * 5000) | from_json }}", RIDGE_E_UNSUPPORTED, "nested deeper than");
 }
 
@@ -162,8 +168,10 @@ static const char rich[] =
     "{{- '<' ~ m.role | upper ~ '>' + m['content'][::-1] + \"\\u00e9\" }}{% set ns.t = ns.t ~ show(m) %}{% else %}none{% endfor %}\n"
     "  {% set cap | trim | title %} caught {{ ns.t }} {% endset %}{{ cap.split('a', 1) }}{{ {'a': 1, 2: [3.5, none]} | tojson(indent=2) }}\n"
     "{% filter upper %}{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | list | last }}{% endfilter %}"
-    "{% raw %}{{ raw }}{% endraw %}{% macro wrap(v) %}<{{ caller(v) }}>{% endmacro %}{% call(x) wrap(1) %}{{ x }}{% endcall %}{% with a = 1 %}{{ a if a > 0 and not a is none else 2 }}{% endwith %}"
-    "{{ '%s %05.1f' % ('f', 2.25) }}{{ '{:>4}'.format(7) }}{{ strftime_now('%Y') }}{{ range(7)[1:6:2] | list }}{{ ['b', 'A'] | sort | unique | list }}"
+    "{% raw %}{{ raw }}{% endraw %}{% macro wrap(v) %}<{{ caller(v) }}>{% endmacro %}{% call(x) wrap(1) %}{{ x }}{% endcall %}"
+    "{% with a = 1 %}{{ a if a > 0 and not a is none else 2 }}{% endwith %}"
+    "{{ '%s %05.1f' % ('f', 2.25) }}{{ '{:>4}'.format(7) }}"
+    "{{ strftime_now('%Y') }}{{ range(7)[1:6:2] | list }}{{ ['b', 'A'] | sort | unique | list }}"
     "{% generation %}{{ bos_token }}{% endgeneration %}{{ 'x\ny' | indent(2, true) }}{{ 2 ** 5 % 7 - -3 }}{{ 1 < 2 <= 2 != 3 in [4] }}";
 
 static void every_allocation_may_fail(void **state) {
@@ -193,8 +201,10 @@ static size_t random_below(size_t n) {
 
 /* Changes, removes, doubles or swaps a few pieces; the result has at most twice the length. */
 static size_t mutate(char *s, size_t n) {
-    static const char *const pieces[] = { "{{", "}}", "{%", "%}", "{#", "#}", "-", "(", ")", "[", "]", "|", ".", ":", "*", "**", "=", "if ", "for ", "in ",
-        "'", "\"", "\\", "0", "99999999999", "loop", "messages", "not ", " is ", "\xff", "é", "\n", "1e308", "set ", "endif", "%s", "[::-1]", "~", "," };
+    static const char *const pieces[] = {
+        "{{", "}}", "{%", "%}", "{#", "#}", "-", "(", ")", "[", "]", "|", ".", ":", "*", "**", "=", "if ", "for ", "in ",
+        "'", "\"", "\\", "0", "99999999999", "loop", "messages", "not ", " is ", "\xff", "é", "\n", "1e308", "set ", "endif", "%s", "[::-1]", "~", ",",
+    };
     for (size_t k = 1 + random_below(4); k; k--) {
         const size_t at = random_below(n), length = 1 + random_below(12), end = at + length < n ? at + length : n;
         switch (random_below(4)) {
