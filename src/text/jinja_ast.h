@@ -7,11 +7,11 @@ typedef enum {
     NODE_DATA,          /* value */
     NODE_PRINT,         /* a */
     NODE_IF,            /* a: condition, body, other: the elif chain's next NODE_IF or the else body */
-    NODE_FOR,           /* target, a: iterable, b: filter or NULL, body, other: else body; flag: recursive */
+    NODE_FOR,           /* target, a: iterable, b: filter or NULL, body, other: else body */
     NODE_SET,           /* target, a */
     NODE_SET_BLOCK,     /* target, a: filters over NODE_CAPTURED or NULL, body */
-    NODE_MACRO,         /* name, items: parameters (NODE_PARAMETER), body, flags */
-    NODE_CALL_BLOCK,    /* a: NODE_CALL, items: parameters, body */
+    NODE_MACRO,         /* name, items: parameters (NODE_PARAMETER), body, uses_… */
+    NODE_CALL_BLOCK,    /* a: NODE_CALL, items: parameters, body, uses_… */
     NODE_FILTER_BLOCK,  /* a: filters over NODE_CAPTURED, body */
     NODE_WITH,          /* items: NODE_SETs, body */
     NODE_SCOPE,         /* body: a generation block */
@@ -48,7 +48,6 @@ struct jinja_node {
     int line;
     int operation;              /* a jinja_token_kind */
     int height;                 /* of the expression below: bounds recursion in the evaluator */
-    bool flag;                  /* FOR: recursive */
     bool uses_caller, uses_varargs, uses_kwargs;    /* MACRO, CALL_BLOCK */
     jinja_text name;
     jinja_value value;

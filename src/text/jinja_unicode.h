@@ -19,8 +19,8 @@ bool jinja_unicode_line_end(int32_t code);      /* where str.splitlines splits *
 bool jinja_unicode_printable(int32_t code);     /* str.isprintable: what repr() leaves alone */
 bool jinja_unicode_letter(int32_t code);        /* str.isalpha */
 bool jinja_unicode_digit(int32_t code);         /* str.isdigit, for decimal digits and superscripts */
-bool jinja_unicode_upper(int32_t code);         /* has the property Uppercase or is title case's kin */
-bool jinja_unicode_lower(int32_t code);
+bool jinja_unicode_upper(int32_t code);         /* category Lu */
+bool jinja_unicode_lower(int32_t code);         /* category Ll */
 
 typedef enum { JINJA_UPPER, JINJA_LOWER, JINJA_TITLE, JINJA_CAPITALIZE, JINJA_SWAPCASE } jinja_case;
 /* Appends s in that case, by Unicode's full mappings ("ß" becomes "SS"; a final sigma is known). */

@@ -11,7 +11,7 @@
 enum {
     JINJA_SOURCE_LIMIT  = 256 * 1024,           /* bytes of a template */
     JINJA_NESTING_LIMIT = 100,                  /* of brackets and blocks in the source, of values in values */
-    JINJA_DEPTH_LIMIT   = 1000,                 /* of evaluation, macro calls included */
+    JINJA_DEPTH_LIMIT   = 1000,                 /* of evaluation, macro calls included: less than 1 MB of stack */
     JINJA_STEP_LIMIT    = 1000000,              /* nodes evaluated, items visited, and KB of text looked at */
     JINJA_OUTPUT_LIMIT  = 4 * 1024 * 1024,      /* bytes of a rendering and of any text on the way there */
     JINJA_MEMORY_LIMIT  = 512 * 1024 * 1024,    /* bytes of all values of one rendering */

@@ -6,7 +6,7 @@
 PROGRAM is render_template. Every template (*.jinja in templates/ and in each DIRECTORY) is rendered with every conversation of
 conversations.json, and every snippet of snippets.txt with its own variables; both must give the same text, or both must fail.
 The environment is the one that Hugging Face's transformers build. Exit 77: jinja2 is not installed."""
-import json, os, pathlib, subprocess, sys, time
+import functools, json, os, pathlib, subprocess, sys, time
 
 try:
     import jinja2, jinja2.ext, jinja2.nodes, jinja2.sandbox
@@ -49,12 +49,17 @@ environment.globals["raise_exception"] = raise_exception
 environment.globals["strftime_now"] = lambda form: time.strftime(form, time.localtime(NOW))
 
 
+@functools.lru_cache(maxsize=4)
+def compiled(source):
+    return environment.from_string(source)
+
+
 def expected(case):
     """The text, or None and why it failed."""
     try:
         values = dict(add_generation_prompt=False, tools=None, documents=None, messages=case["messages"])
         values.update(json.loads(json.dumps(case["variables"])))
-        text = environment.from_string(case["template"]).render(**values)
+        text = compiled(case["template"]).render(**values)
         text.encode("utf-8")
         return text, None
     except Exception as error:                      # whatever it is: the other side must fail too

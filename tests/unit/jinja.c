@@ -203,7 +203,8 @@ static size_t random_below(size_t n) {
 static size_t mutate(char *s, size_t n) {
     static const char *const pieces[] = {
         "{{", "}}", "{%", "%}", "{#", "#}", "-", "(", ")", "[", "]", "|", ".", ":", "*", "**", "=", "if ", "for ", "in ",
-        "'", "\"", "\\", "0", "99999999999", "loop", "messages", "not ", " is ", "\xff", "é", "\n", "1e308", "set ", "endif", "%s", "[::-1]", "~", ",",
+        "'", "\"", "\\", "0", "99999999999", "loop", "messages", "not ", " is ",
+        "\xff", "é", "\n", "1e308", "set ", "endif", "%s", "[::-1]", "~", ",",
     };
     for (size_t k = 1 + random_below(4); k; k--) {
         const size_t at = random_below(n), length = 1 + random_below(12), end = at + length < n ? at + length : n;
