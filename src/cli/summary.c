@@ -23,8 +23,10 @@ void summary_print(const summary *s, FILE *out) {
     if (s->before_seconds > 0) fprintf(out, " (load %.3f s)", s->load_seconds);
     fprintf(out, " | prompt %zu tokens, %.1f tok/s", g->prompt_tokens - g->reused_tokens, g->prompt_tokens_per_second);
     fprintf(out, " | answer %zu tokens, %.1f tok/s", g->tokens, g->tokens_per_second);
-    if (s->gb_per_s > 0 && s->ceiling_gb_per_s > 0)
+    if (s->gb_per_s > 0 && s->ceiling_gb_per_s > 0) {
         fprintf(out, " = %.1f GB/s, %.0f %% of the measured %.1f", s->gb_per_s, 100 * s->gb_per_s / s->ceiling_gb_per_s, s->ceiling_gb_per_s);
+        if (s->gb_per_s > s->ceiling_gb_per_s) fputs(" (caches hold the model)", out);
+    }
     else if (s->gb_per_s > 0) fprintf(out, " = %.1f GB/s", s->gb_per_s);
     fprintf(out, "%s\n", terminal_plain(out));
 }

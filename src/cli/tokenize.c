@@ -129,7 +129,7 @@ int cmd_tokenize(int argc, char **argv) {
         { "--log-disable",      NULL,   "tell no events", .on = &quiet },
     };
     const command_line line = {
-        .usage = "ridge tokenize [flags] [MODEL TEXT]",
+        .usage = "ridge tokenize [flags] [[MODEL] TEXT]",
         .about = "Prints the tokens of a text: a line `id -> 'text'` each, or with --ids their ids.",
         .groups = { FLAG_GROUP("Flags", flags) },
     };
@@ -138,7 +138,8 @@ int cmd_tokenize(int argc, char **argv) {
     int code = flags_parse(&line, argc, argv, &n_rest, &err);
     if (code) return command_end(code, &err);
     char **rest = argv + 1;
-    if (!a.model.model && n_rest) {                 /* `MODEL TEXT`, as llama-tokenize once took them */
+    const bool elsewhere = a.prompt || a.file || a.standard_input || a.jsonl;
+    if (!a.model.model && n_rest > (elsewhere ? 0 : 1)) {   /* `MODEL TEXT`, as llama-tokenize once took them */
         a.model.model = *rest++;
         n_rest--;
     }
