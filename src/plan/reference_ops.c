@@ -3,14 +3,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 8, TILE_ROWS = 2, TILE_TOKENS = 2, BLOCK_ROWS = 16 };
+enum { LANES = 8, TILE_ROWS = 2, TILE_TOKENS = 2, BLOCK_ROWS = 8 };
 typedef double lanes __attribute__((vector_size(8 * LANES)));
 
 /* Rows of doubles are padded with zeros to whole lanes. */
 static size_t padded(size_t n) { return (n + LANES - 1) / LANES * LANES; }
 
 size_t reference_matmul_room(size_t n, size_t n_rows) {
-    return padded(n) * (n_rows + n_rows % TILE_TOKENS + BLOCK_ROWS) + (n + 1) / 2;
+    return padded(n) * (n_rows + n_rows % TILE_TOKENS + BLOCK_ROWS) + (n + 1) / 2 + LANES;
 }
 
 static void widen(double *out, const float *in, size_t n) {
@@ -56,7 +56,7 @@ static tile_function *best_tile(void) { return tile_plain; }
 void reference_matmul(float *y, const float *x, size_t n_rows, const weight *w, double *room) {
     const size_t n = padded(w->n), even_rows = n_rows + n_rows % TILE_TOKENS;
     tile_function *const multiply = best_tile();
-    double *const wide_x = room, *const block = wide_x + even_rows * n;
+    double *const wide_x = (double *)(((uintptr_t)room + sizeof(lanes) - 1) & ~(uintptr_t)(sizeof(lanes) - 1)), *const block = wide_x + even_rows * n;
     float *const row = (float *)(block + BLOCK_ROWS * n);
     memset(wide_x, 0, even_rows * n * sizeof *wide_x);
     for (size_t t = 0; t < n_rows; t++) widen(wide_x + t * n, x + t * w->n, w->n);
