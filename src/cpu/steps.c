@@ -54,20 +54,20 @@ static void add_row(const backend *b, const step *s, uint32_t row, thread_scratc
     b->kernels->rows.add(value_row(b, s->out[0], row), value_row(b, s->add, row), value_row(b, s->in[0], row), b->plan->value[s->in[0]].width);
 }
 
-/* The plan's last step may write logits: those lie in the caller's memory, where a row is not padded. */
-static void finish_row(const backend *b, const step *s, uint32_t row, const float *y) {
-    const size_t width = b->plan->value[s->out[0]].width;
-    memcpy(s->out[0] == b->plan->logits ? b->logits + row * width : value_row(b, s->out[0], row), y, width * sizeof *y);
+/* The last steps of a plan may work on logits: those lie in the caller's memory, where a row is not padded. */
+static float *any_row(const backend *b, value_id v, uint32_t row) {
+    return v == b->plan->logits ? b->logits + (size_t)row * b->plan->value[v].width : value_row(b, v, row);
 }
 
 static void scale_row(const backend *b, const step *s, uint32_t row, thread_scratch *scratch) {
-    b->kernels->rows.scale(scratch->row, value_row(b, s->in[0], row), b->plan->value[s->in[0]].width, s->scale);
-    finish_row(b, s, row, scratch->row);
+    b->kernels->rows.scale(any_row(b, s->out[0], row), any_row(b, s->in[0], row), b->plan->value[s->in[0]].width, s->scale);
 }
 
 static void soft_cap_row(const backend *b, const step *s, uint32_t row, thread_scratch *scratch) {
-    b->kernels->rows.soft_cap(scratch->row, value_row(b, s->in[0], row), b->plan->value[s->in[0]].width, s->cap);
-    finish_row(b, s, row, scratch->row);
+    const size_t width = b->plan->value[s->in[0]].width;
+    memcpy(scratch->row, any_row(b, s->in[0], row), width * sizeof(float));
+    b->kernels->rows.soft_cap(scratch->row, scratch->row, width, s->cap);
+    memcpy(any_row(b, s->out[0], row), scratch->row, width * sizeof(float));
 }
 
 static void gather_row(const backend *b, const step *s, uint32_t row, thread_scratch *scratch) {

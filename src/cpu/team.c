@@ -33,6 +33,7 @@ struct team {
     topology   processors;
     pthread_t  caller;          /* who was bound as thread 0 */
     bool       caller_bound;
+    cpu_set_t  caller_before;   /* its affinity before, which team_free gives back */
     uint32_t   n_started;
     struct member { team *team; uint32_t thread; pthread_t id; } *member;
 };
@@ -100,6 +101,7 @@ static void *member_main(void *argument) {
 
 void team_run(team *t, team_work *work, void *user) {
     if (!t->caller_bound || !pthread_equal(t->caller, pthread_self())) {
+        sched_getaffinity(0, sizeof t->caller_before, &t->caller_before);
         bind_thread(t, 0);
         t->caller = pthread_self();
         t->caller_bound = true;
@@ -154,6 +156,7 @@ done:
 void team_free(team *t) {
     if (!t) return;
     dissolve(t);
+    if (t->caller_bound && pthread_equal(t->caller, pthread_self())) sched_setaffinity(0, sizeof t->caller_before, &t->caller_before);
     memory_free(t->member);
     memory_free(t);
 }

@@ -15,7 +15,7 @@ void team_free(team *t);
 uint32_t team_size(const team *t);
 
 /* Calls work(user, thread) on every thread of the team, 0 on the caller's own, and returns when all have returned.
- * The calling thread is bound to the first processor of the team from then on. */
+ * The calling thread is bound to the first processor of the team from then on; team_free on the same thread undoes that. */
 typedef void team_work(void *user, uint32_t thread);
 void team_run(team *t, team_work *work, void *user);
 

@@ -4,6 +4,7 @@
 #include "cpu/topology.h"
 #include <hwloc.h>
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,10 +50,18 @@ static void order_processors(hwloc_topology_t h, const cpu_set_t *allowed, topol
     }
 }
 
+/* The affinity that the process was given: asked for once, since team_run binds the threads that call it. */
+static cpu_set_t given;
+static pthread_once_t given_once = PTHREAD_ONCE_INIT;
+
+static void ask_affinity(void) {
+    if (sched_getaffinity(0, sizeof given, &given)) { CPU_ZERO(&given); CPU_SET(0, &given); }
+}
+
 void topology_find(topology *t) {
     *t = (topology){0};
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed)) { CPU_ZERO(&allowed); CPU_SET(0, &allowed); }
+    pthread_once(&given_once, ask_affinity);
+    const cpu_set_t allowed = given;
 
     hwloc_topology_t h;
     if (hwloc_topology_init(&h) == 0) {

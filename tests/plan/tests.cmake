@@ -1,0 +1,1 @@
+ridge_test(plan/same_bits test_support ridge_cpu ridge_model)
