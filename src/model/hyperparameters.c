@@ -126,14 +126,16 @@ static void read_scaling_type(reader *r, hyperparameters *h) {
     static const char *const names[] = { [ROPE_SCALING_NONE] = "none", [ROPE_SCALING_LINEAR] = "linear", [ROPE_SCALING_LONGROPE] = "longrope" };
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
         if (strlen(names[i]) == type.n && !memcmp(names[i], type.text, type.n)) { h->scaling = (rope_scaling)i; return; }
-    r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s is \"%.*s\"; Ridge knows none, linear and longrope.", r->key, (int)(type.n < 40 ? type.n : 40), type.text);
+    r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s is \"%.*s\"; Ridge knows none, linear and longrope.",
+                   r->key, (int)(type.n < 40 ? type.n : 40), type.text);
 }
 
 static void read_rope(reader *r, hyperparameters *h) {
     h->n_rotated = h->key_size;
     count(r, "rope.dimension_count", 1, h->key_size, &h->n_rotated);
     if (!r->code && h->n_rotated % 2)
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s.rope.dimension_count is %u; pairs of values are rotated, so it must be even.", h->architecture, h->n_rotated);
+        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s.rope.dimension_count is %u; pairs of values are rotated, so it must be even.",
+                       h->architecture, h->n_rotated);
     number(r, "rope.freq_base", 1, 1e12, &h->rope_base);
     number(r, "rope.freq_base_swa", 1, 1e12, &h->rope_base_window);
     read_scaling_type(r, h);
@@ -162,7 +164,8 @@ static void report_unknown(const reader *r) {
         bool known = false;
         for (size_t k = 0; k < sizeof harmless / sizeof *harmless; k++)
             known |= strlen(harmless[k]) == key.n - n_prefix - 1 && !memcmp(harmless[k], key.text + n_prefix + 1, key.n - n_prefix - 1);
-        if (!known) event(EVENT_unknown_metadata, "the file has %.*s, which Ridge does not know: the results may be wrong.", (int)(key.n < 100 ? key.n : 100), key.text);
+        if (!known) event(EVENT_unknown_metadata, "the file has %.*s, which Ridge does not know: the results may be wrong.",
+                          (int)(key.n < 100 ? key.n : 100), key.text);
     }
 }
 

@@ -33,5 +33,6 @@ typedef struct {
 
 /* Clears *h and reads the architecture only, so that an unknown one is refused for what it is. RIDGE_E_BAD_FILE. */
 int hyperparameters_architecture(hyperparameters *h, const gguf *file, error *err);
-/* All the rest; keys of the architecture that nothing here asks for are reported as events. RIDGE_E_BAD_FILE or RIDGE_E_UNSUPPORTED name the key and what it holds. */
+/* All the rest; keys of the architecture that nothing here asks for are reported as events. RIDGE_E_BAD_FILE or RIDGE_E_UNSUPPORTED
+ * name the key and what it holds. */
 int hyperparameters_read(hyperparameters *h, const gguf *file, error *err);

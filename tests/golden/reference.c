@@ -188,6 +188,35 @@ static void check_real_prompt(const subject *s, const json_t *prompt, double *mo
     memory_free(logits); memory_free(tokens); memory_free(greedy); memory_free(ids);
 }
 
+/* -log p of each token of the text's first 512, and their sum. */
+static void check_text(const subject *s, double *most) {
+    enum { TOKENS = 512 };
+    buffer ids = {0}, expected = {0};
+    error err;
+    if (read_whole_file(vectors_path("smollm2/text.ids.i32"), 1u << 20, &ids, &err)) fail_msg("%s", err.text);
+    if (read_whole_file(vectors_path("smollm2/nll.f32"), 1u << 20, &expected, &err)) fail_msg("%s", err.text);
+    assert_true(ids.n >= TOKENS * 4 && expected.n >= TOKENS * 4);
+    const int32_t *tokens = (const int32_t *)(const void *)ids.data;
+    const float *want = (const float *)(const void *)expected.data;
+    float *logits = logits_of(s, tokens, TOKENS, 0, 0);
+    double sum = 0, want_sum = 0;
+    for (uint32_t t = 1; t < TOKENS; t++) {
+        const float *row = logits + (size_t)(t - 1) * s->n_vocab;
+        const double top = (double)row[best(row, s->n_vocab)];
+        double total = 0;
+        for (uint32_t i = 0; i < s->n_vocab; i++) total += exp((double)row[i] - top);
+        const double nll = log(total) + top - (double)row[tokens[t]], difference = fabs(nll - (double)want[t]);
+        if (!(difference <= TOLERANCE)) fail_msg("token %u of the text: -log p is %g, expected %g", t, nll, (double)want[t]);
+        if (difference > *most) *most = difference;
+        sum += nll;
+        want_sum += (double)want[t];
+    }
+    assert_true(fabs(sum / want_sum - 1) < 1e-4);
+    memory_free(logits);
+    buffer_free(&ids);
+    buffer_free(&expected);
+}
+
 static void the_real_model(void **state) {
     (void)state;
     const char *path = getenv("RIDGE_SMOLLM2");
@@ -200,7 +229,7 @@ static void the_real_model(void **state) {
     assert_non_null(vectors_path("smollm2/prompts.jsonl"));
     if (read_whole_file(vectors_path("smollm2/prompts.jsonl"), 1u << 24, &lines, &err)) fail_msg("%s", err.text);
     subject s = subject_open(path, FUSE_ALL);
-    double most = 0;
+    double most = 0, most_nll = 0;
     size_t n_prompts = 0;
     for (char *line = lines.data, *end; line && *line; line = end ? end + 1 : NULL) {
         end = strchr(line, '\n');
@@ -212,7 +241,8 @@ static void the_real_model(void **state) {
         n_prompts++;
     }
     assert_true(n_prompts >= 8);
-    print_message("SmolLM2: largest difference %.2g over %zu prompts\n", most, n_prompts);
+    check_text(&s, &most_nll);
+    print_message("SmolLM2: largest difference %.2g over %zu prompts, %.2g of -log p over 512 tokens\n", most, n_prompts, most_nll);
     subject_close(&s);
     buffer_free(&lines);
 }

@@ -102,7 +102,8 @@ static void numbers_out_of_range_are_refused(void **state) {
         { "rope.freq_base", INFINITY }, { "attention.key_length", 0 }, { "attention.key_length", 5000 }, { "attention.value_length", 0 },
         { "rope.scaling.factor", 0 }, { "rope.scaling.factor", -2 },
     };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect((change){ .key = bad[i].key, .value = bad[i].value }, RIDGE_E_BAD_FILE, bad[i].key);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect((change){ .key = bad[i].key, .value = bad[i].value }, RIDGE_E_BAD_FILE, bad[i].key);
     expect((change){ .key = "rope.dimension_count", .value = NAN }, 0, "");
     expect((change){ .key = "attention.head_count_kv", .value = NAN }, 0, "");
     expect((change){ .key = "rope.freq_base", .value = NAN }, 0, "");
@@ -119,7 +120,8 @@ static void what_is_not_known_is_named(void **state) {
     expect((change){ .scaling = "longrope" }, RIDGE_E_UNSUPPORTED, "longrope");
     expect((change){ .scaling = "linear", .key = "rope.scaling.factor", .value = 4 }, 0, "");
     expect((change){ .scaling = "none", .key = "rope.scaling.factor", .value = 4 }, 0, "");
-    expect((change){ .tensor = "blk.0.attn_v.weight", .type = 20 }, RIDGE_E_UNSUPPORTED, "blk.0.attn_v.weight has type iq4_nl, which is not supported; supported are f32, ");
+    expect((change){ .tensor = "blk.0.attn_v.weight", .type = 20 }, RIDGE_E_UNSUPPORTED,
+           "blk.0.attn_v.weight has type iq4_nl, which is not supported; supported are f32, ");
     expect((change){ .tensor = "blk.0.attn_norm.weight", .type = 1 }, RIDGE_E_UNSUPPORTED, "blk.0.attn_norm.weight has type f16");
     size_t n;
     const char *const *names = model_architectures(&n);
@@ -131,9 +133,12 @@ static void tensors_must_be_there_and_fit(void **state) {
     (void)state;
     expect((change){ .tensor = "blk.0.ffn_up.weight", .type = -1 }, RIDGE_E_BAD_FILE, "no tensor blk.0.ffn_up.weight");
     expect((change){ .tensor = "token_embd.weight", .type = -1 }, RIDGE_E_BAD_FILE, "no tensor token_embd.weight");
-    expect((change){ .tensor = "blk.0.attn_k.weight", .n_dimensions = 2, .dimension = { 32, 16 } }, RIDGE_E_BAD_FILE, "blk.0.attn_k.weight: shape 32x16, expected 32x32");
-    expect((change){ .tensor = "output_norm.weight", .n_dimensions = 1, .dimension = { 16 } }, RIDGE_E_BAD_FILE, "output_norm.weight: shape 16, expected 32");
-    expect((change){ .tensor = "token_embd.weight", .n_dimensions = 2, .dimension = { 64, 8 } }, RIDGE_E_BAD_FILE, "token_embd.weight: shape 64x8, expected 32x8");
+    expect((change){ .tensor = "blk.0.attn_k.weight", .n_dimensions = 2, .dimension = { 32, 16 } },
+           RIDGE_E_BAD_FILE, "blk.0.attn_k.weight: shape 32x16, expected 32x32");
+    expect((change){ .tensor = "output_norm.weight", .n_dimensions = 1, .dimension = { 16 } },
+           RIDGE_E_BAD_FILE, "output_norm.weight: shape 16, expected 32");
+    expect((change){ .tensor = "token_embd.weight", .n_dimensions = 2, .dimension = { 64, 8 } },
+           RIDGE_E_BAD_FILE, "token_embd.weight: shape 64x8, expected 32x8");
     float factors[16];
     for (int i = 0; i < 16; i++) factors[i] = 1;
     expect((change){ .factors = factors }, 0, "");
@@ -186,7 +191,8 @@ static const char *long_phi3(uint32_t n_rotated, float attention_factor) {
     gguf_writer_u32(&w, "phi3.rope.dimension_count", n_rotated);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) gguf_writer_u32(&w, keys[i].name, keys[i].value);
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        gguf_writer_tensor(&w, tensors[i].name, 0, tensors[i].n_dimensions, tensors[i].dimension, NULL, (size_t)(tensors[i].dimension[0] * tensors[i].dimension[1] * 4));
+        gguf_writer_tensor(&w, tensors[i].name, 0, tensors[i].n_dimensions, tensors[i].dimension, NULL,
+                           (size_t)(tensors[i].dimension[0] * tensors[i].dimension[1] * 4));
     gguf_writer_tensor(&w, "rope_factors_short.weight", 0, 1, (const uint64_t[]){ n_rotated / 2 }, factors, n_rotated * 2);
     gguf_writer_tensor(&w, "rope_factors_long.weight", 0, 1, (const uint64_t[]){ n_rotated / 2 }, factors, n_rotated * 2);
     gguf_writer_build(&w, &file);
