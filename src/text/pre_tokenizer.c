@@ -56,7 +56,7 @@ int pre_tokenizer_new(pre_tokenizer **out, const pre_tokenizer_kind *kind, error
         pre_tokenizer_free(p);
         return rc;
     }
-    if (!p->compiled) event(EVENT_patterns_interpreted, "PCRE2 has no machine code for %s here; splitting text into words is about 4 times slower", kind->name);
+    if (!p->compiled) event(EVENT_patterns_interpreted, "PCRE2 has no machine code for %s here; text is split about 4 times slower", kind->name);
     *out = p;
     return 0;
 }

@@ -174,10 +174,11 @@ static void choose_pre_tokenizer(tokenizer *t) {
     if (t->kind) return;
     t->kind = pre_tokenizer_fallback();
     if (t->v.pre[0]) {
-        event(EVENT_unknown_pre_tokenizer, "the file's pre-tokeniser \"%s\" is unknown to Ridge; the pattern of \"%s\" is used instead, so text may be split "
-              "differently than in training and answers may suffer", t->v.pre, t->kind->name);
+        event(EVENT_unknown_pre_tokenizer, "the file's pre-tokeniser \"%s\" is unknown to Ridge; the pattern of \"%s\" is used instead, so text may be "
+              "split differently than in training and answers may suffer", t->v.pre, t->kind->name);
     } else {
-        event(EVENT_unknown_pre_tokenizer, "the file names no pre-tokeniser (tokenizer.ggml.pre); the pattern of \"%s\" is used, which may be wrong", t->kind->name);
+        event(EVENT_unknown_pre_tokenizer, "the file names no pre-tokeniser (tokenizer.ggml.pre); the pattern of \"%s\" is used, which may be wrong",
+              t->kind->name);
     }
 }
 

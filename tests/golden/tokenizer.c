@@ -71,7 +71,9 @@ static size_t each_line(subject *s, const char *extension, check_line *one) {
 
 static token_list ids_of(json_t *array) {
     token_list l = {0};
-    for (size_t i = 0; i < json_array_size(array); i++) assert_int_equal(token_list_append(&l, (int32_t)json_integer_value(json_array_get(array, i)), NULL), 0);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        assert_int_equal(token_list_append(&l, (int32_t)json_integer_value(json_array_get(array, i)), NULL), 0);
+    }
     return l;
 }
 
@@ -90,7 +92,8 @@ static void compare_ids(subject *s, const char *what, const token_list *expected
 }
 
 static unsigned flags_of(json_t *line) {
-    return (json_is_true(json_object_get(line, "add_special")) ? ENCODE_ADD_SPECIAL : 0u) | (json_is_true(json_object_get(line, "parse_special")) ? ENCODE_PARSE_SPECIAL : 0u);
+    return (json_is_true(json_object_get(line, "add_special")) ? ENCODE_ADD_SPECIAL : 0u)
+         | (json_is_true(json_object_get(line, "parse_special")) ? ENCODE_PARSE_SPECIAL : 0u);
 }
 
 static token_list encode(subject *s, const char *text, size_t n, unsigned flags) {
@@ -173,7 +176,9 @@ static size_t check_pieces(subject *s) {
         char hex[2 * SHA256_DIGEST_LENGTH + 1];
         SHA256((const unsigned char *)all.data, all.n, sum);
         for (size_t i = 0; i < sizeof sum; i++) snprintf(hex + 2 * i, 3, "%02x", sum[i]);
-        if (strcmp(hex, json_string_value(json_array_get(sums, first / block))) && s->failed++ < TOLD) printf("  %s: pieces from %zu on differ\n", s->name, first);
+        if (strcmp(hex, json_string_value(json_array_get(sums, first / block))) && s->failed++ < TOLD) {
+            printf("  %s: pieces from %zu on differ\n", s->name, first);
+        }
         buffer_free(&all);
     }
     json_decref(j);
@@ -229,7 +234,8 @@ static void check_vocabulary(const char *name, bool has_pairs) {
     assert_int_equal(event_count(EVENT_invalid_utf8) - invalid_before, invalid);
     event_redirect(NULL, NULL);
     const size_t pieces = check_pieces(&s), pairs = has_pairs ? check_pairs(&s) : 0;
-    printf("%s: %zu encodings, %zu invalid texts, %zu decodings, %zu pieces, %zu pairs: %zu differ\n", name, cases, invalid, decodings, pieces, pairs, s.failed);
+    printf("%s: %zu encodings, %zu invalid texts, %zu decodings, %zu pieces, %zu pairs: %zu differ\n", name, cases, invalid, decodings, pieces, pairs,
+           s.failed);
     assert_true(cases == 751 && invalid == 178 && decodings > 300 && pairs == (has_pairs ? 47u : 0u));
     assert_int_equal(s.failed, 0);
     close_subject(&s);

@@ -98,7 +98,8 @@ static int follow(void *user, const char *word, size_t n, error *err) {
 /* Every kind, on texts that would be quadratic if a pattern were: all bytes come out, in order. */
 static void nothing_is_lost_and_nothing_is_slow(void **state) {
     (void)state;
-    static const char *const units[] = { "0", " ", "a", "A", "\xf0\x9f\x98\x80", "\n", "\t", "!", "'", " \n", "aB", "1a", "\xe4\xb8\xad", "a\xcc\x81", "\xcc\x81", "(", "\xe3\x80\x80" };
+    static const char *const units[] = { "0", " ", "a", "A", "\xf0\x9f\x98\x80", "\n", "\t", "!", "'", " \n", "aB", "1a",
+                                         "\xe4\xb8\xad", "a\xcc\x81", "\xcc\x81", "(", "\xe3\x80\x80" };
     enum { TEXT_BYTES = 200000 };
     for (size_t k = 0; k < pre_tokenizer_count(); k++) {
         const pre_tokenizer_kind *kind = pre_tokenizer_at(k);

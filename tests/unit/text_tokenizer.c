@@ -146,8 +146,11 @@ static size_t reference_merge(const vocabulary *v, const char *text, range *part
             if (v->kind == TOKENIZER_BPE) {
                 char pair[600];
                 const size_t left = part[i].end - part[i].start, right = part[i + 1].end - part[i + 1].start;
-                const size_t length = (size_t)snprintf(pair, sizeof pair, "%.*s %.*s", (int)left, text + part[i].start, (int)right, text + part[i + 1].start);
-                for (size_t r = 0; r < v->n_merges && rank == INFINITY; r++) if (v->merge[r].n == length && !memcmp(v->merge[r].text, pair, length)) rank = (double)r;
+                const char *a = text + part[i].start, *b = text + part[i + 1].start;
+                const size_t length = (size_t)snprintf(pair, sizeof pair, "%.*s %.*s", (int)left, a, (int)right, b);
+                for (size_t r = 0; r < v->n_merges && rank == INFINITY; r++) {
+                    if (v->merge[r].n == length && !memcmp(v->merge[r].text, pair, length)) rank = (double)r;
+                }
             } else {
                 const int32_t id = find_token(v, text + part[i].start, part[i + 1].end - part[i].start);
                 if (id != TOKEN_NONE && v->type[id] == TOKEN_NORMAL) rank = -(double)v->score[id];
@@ -409,7 +412,8 @@ static void text_without_tokens_is_lost_loudly(void **state) {
 static void pieces_are_the_bytes_of_tokens(void **state) {
     (void)state;
     maker m = start_bpe();
-    const int32_t word = add(&m, "\xc4\xa0w\xc3\x83\xc2\xa9", TOKEN_NORMAL, 0), raw = add(&m, "\xc4\xa0\xc4\xa0", TOKEN_USER_DEFINED, 0), odd = add(&m, "\xe4\xb8\xad", TOKEN_NORMAL, 0);
+    const int32_t word = add(&m, "\xc4\xa0w\xc3\x83\xc2\xa9", TOKEN_NORMAL, 0);
+    const int32_t raw = add(&m, "\xc4\xa0\xc4\xa0", TOKEN_USER_DEFINED, 0), odd = add(&m, "\xe4\xb8\xad", TOKEN_NORMAL, 0);
     tokenizer *t = finish(&m);
     for (int b = 0; b < 256; b++) {
         const text_slice s = tokenizer_piece(t, b);
@@ -454,7 +458,7 @@ static void decoding_drops_what_encoding_added(void **state) {
     discard(t, &m);
 }
 
-/* Pushes the bytes of a text as tokens of `step` bytes and checks what has come out after each. `valid`: the text is. */
+/* Pushes the bytes of a text one token each and checks what has come out after each of them. */
 static void stream(const tokenizer *t, const char *text, size_t n, const char *expected) {
     detokenizer d = { .t = t };
     buffer out = {0};
@@ -554,7 +558,9 @@ static void contradictions_are_repaired_loudly_or_refused(void **state) {
     discard(t, &m);
     event_redirect(NULL, NULL);
     static const char *const sentences[] = { "\"martian\"", "\"gpt-2\"", "6 of 6 merges", "1 tokens are spelled", "BOS", "EOS", "add_space_prefix" };
-    for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) if (!strstr(buffer_text(&told), sentences[i])) fail_msg("no event says %s: %s", sentences[i], buffer_text(&told));
+    for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
+        if (!strstr(buffer_text(&told), sentences[i])) fail_msg("no event says %s: %s", sentences[i], buffer_text(&told));
+    }
     buffer_free(&told);
 
     error e = {0};
