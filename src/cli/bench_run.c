@@ -185,7 +185,6 @@ static int begin(bench *b, const bench_test *tests, size_t n_tests, error *err) 
     options.pack = s->pack;
     options.context_tokens = (uint32_t)b->n_ids;
     options.chunk_tokens = (uint32_t)chunk_tokens(s);
-    machine_unbind_thread();            /* a model that was open before has bound it to one processor */
     int code = ridge_model_open(&b->model, s->path, &options, err);
     if (!code) code = ridge_session_open(&b->session, b->model, err);
     const ridge_sampler_options greedy = { .seed = 1, .repeat_penalty = 1, .typical_p = 1, .top_p = 1, .dynamic_exponent = 1 };
