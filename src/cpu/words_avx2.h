@@ -7,7 +7,7 @@
 #define DOT_VNNI  0
 #define dpbusd(s, c, x) (s)
 #endif
-enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3 };
+enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3, TAIL_TOKENS = 1 };
 typedef struct { __m256i h[2]; } codes;
 typedef struct { __m256i h[2]; } ints;
 typedef struct { __m256 h[2]; } floats;

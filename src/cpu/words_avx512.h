@@ -4,7 +4,7 @@
 #define ISA_NAME  avx512
 #define ISA_NEEDS "AVX-512 F, BW, VL, DQ and VNNI"
 #endif
-enum { TILE_PANELS = 2, TILE_TOKENS = 5, PRECISE_TOKENS = 5, DENSE_TOKENS = 6 };
+enum { TILE_PANELS = 2, TILE_TOKENS = 6, PRECISE_TOKENS = 6, DENSE_TOKENS = 6, TAIL_TOKENS = 3 };
 typedef __m512i codes;
 typedef __m512i ints;
 typedef __m512  floats;
