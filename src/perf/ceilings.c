@@ -113,35 +113,46 @@ const ceiling *ceilings_find(const ceilings *c, ceiling_kind kind, const char *w
     return NULL;
 }
 
-static int measure_read_quickly(ceilings *c, int threads, error *err) {
+static int measure_read_quickly(int threads, ceiling *out, error *err) {
     probe_memory m;
     int code = probe_memory_open(&m, threads, probe_memory_bytes(), QUICK_TOUCH_SECONDS, err);
     if (code) return code;
-    code = probe_read(&m, QUICK_SECONDS, QUICK_SAMPLES, &add(c, CEILING_read, "", threads, (size_t)threads * m.part_bytes)->samples, err);
+    *out = (ceiling){ .kind = CEILING_read, .threads = threads, .bytes = (size_t)threads * m.part_bytes };
+    code = probe_read(&m, QUICK_SECONDS, QUICK_SAMPLES, &out->samples, err);
     probe_memory_close(&m);
     return code;
 }
 
-/* Samples that differ much were taken while others used the machine: good enough for now, not for keeping. */
-static bool is_steady(const probe_samples *s) {
-    return statistics_most(s->sample, (size_t)s->n) < 1.25 * statistics_least(s->sample, (size_t)s->n);
+bool ceiling_is_steady(const ceiling *row) {
+    const double *v = row->samples.sample;
+    return statistics_most(v, (size_t)row->samples.n) < 1.25 * statistics_least(v, (size_t)row->samples.n);
+}
+
+/* Puts `row` into the stored ceilings, in place of the one of the same name. */
+static void keep(ceilings *c, const ceiling *row) {
+    error e;
+    ceiling *place = (ceiling *)ceilings_find(c, row->kind, row->what, row->threads);
+    if (!place) place = add(c, row->kind, row->what, row->threads, row->bytes);
+    *place = *row;
+    stamp(c);
+    if (ceilings_store(c, &e)) event(EVENT_ceilings_not_saved, "the measured bandwidth could not be saved and will be measured again: %s", e.text);
 }
 
 int ceilings_read_bandwidth(int threads, double *gb_per_s, error *err) {
     ceilings c;
+    ceiling now;
     error e;
     if (threads > crew_most()) threads = crew_cores();
     if (ceilings_load(&c, &e)) c = (ceilings){0};
     const ceiling *row = ceilings_find(&c, CEILING_read, "", threads);
-    if (!row) {
-        const int code = measure_read_quickly(&c, threads, &e);
+    if (!row || !ceiling_is_steady(row)) {
+        const int code = measure_read_quickly(threads, &now, &e);
         if (code) {
             event(EVENT_bandwidth_unmeasured, "the memory's read bandwidth could not be measured: %s", e.text);
             return fail(err, code, "%s", e.text);
         }
-        row = &c.row[c.n - 1];
-        stamp(&c);
-        if (is_steady(&row->samples) && ceilings_store(&c, &e)) event(EVENT_ceilings_not_saved, "the measured bandwidth could not be saved and will be measured again: %s", e.text);
+        if (ceiling_is_steady(&now)) keep(&c, &now);
+        row = &now;
     }
     *gb_per_s = probe_median(&row->samples);
     return 0;

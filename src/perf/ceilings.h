@@ -49,7 +49,10 @@ int ceilings_store(const ceilings *c, error *err);
 /* The row, or NULL. */
 const ceiling *ceilings_find(const ceilings *c, ceiling_kind kind, const char *what, int threads);
 
-/* The read bandwidth of `threads` threads in GB/s: the stored one, or one measured now in less than 0.4 s, and stored where it was steady.
+/* False where the samples differ so much that something else used the machine meanwhile: good enough for now, not for keeping. */
+bool ceiling_is_steady(const ceiling *row);
+
+/* The read bandwidth of `threads` threads in GB/s: the stored one where it was steady, or one measured now in less than 0.4 s, and stored where it was steady.
  * More threads than there are processors count as one for each core. Failures are told as EVENT_bandwidth_unmeasured, too. */
 int ceilings_read_bandwidth(int threads, double *gb_per_s, error *err);
 

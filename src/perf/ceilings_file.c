@@ -122,6 +122,7 @@ static void print_bytes(FILE *out, size_t bytes) {
 
 void ceilings_print(const ceilings *c, FILE *out) {
     const machine *m = machine_here();
+    int unsteady = 0;
     fprintf(out, "%s, %d CPUs, %.1f GB, %s", m->cpu, m->n_cpus, (double)m->memory_bytes * 1e-9, m->kernel);
     if (strcmp(m->hypervisor, "none")) fprintf(out, ", in a virtual machine (%s)", m->hypervisor);
     fprintf(out, "\nfingerprint %s, measured %s\n\n%-8s %-16s %7s %9s %10s %10s %10s\n", m->fingerprint, c->measured, "ceiling", "", "threads", "memory", "median", "least", "most");
@@ -131,6 +132,9 @@ void ceilings_print(const ceilings *c, FILE *out) {
         const size_t n = (size_t)row->samples.n;
         fprintf(out, "%-8s %-16s %7d", kinds[row->kind].name, row->what, row->threads);
         print_bytes(out, row->bytes);
-        fprintf(out, " %10.1f %10.1f %10.1f %s\n", statistics_median(v, n), statistics_least(v, n), statistics_most(v, n), kinds[row->kind].unit);
+        fprintf(out, " %10.1f %10.1f %10.1f %s%s\n", statistics_median(v, n), statistics_least(v, n), statistics_most(v, n), kinds[row->kind].unit,
+                ceiling_is_steady(row) ? "" : " ~");
+        unsteady += !ceiling_is_steady(row);
     }
+    if (unsteady) fprintf(out, "\n~ something else used the machine: `ridge ceilings --refresh` measures again when it is idle\n");
 }

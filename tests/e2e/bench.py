@@ -22,7 +22,7 @@ def check(row, prompt, gen, depth):
     assert all(v is not None for v in row.values()), row
     assert (int(row["n_prompt"]), int(row["n_gen"]), int(row["n_depth"])) == (prompt, gen, depth), row
     assert float(row["avg_ts"]) > 0 and 0 < float(row["min_ts"]) <= float(row["median_ts"]) <= float(row["max_ts"])
-    assert float(row["read_gb_per_s"]) > 0 and 0 < float(row["ceiling_share"]) < 3, row
+    assert float(row["read_gb_per_s"]) > 0 and float(row["ceiling_share"]) > 0, row
 
 
 def formats():
