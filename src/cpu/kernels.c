@@ -12,7 +12,8 @@ bool kernels_can_scalar(void) { return true; }
 #ifdef __x86_64__
 /* The compiler's test includes the operating system's: whether it saves these registers. */
 bool kernels_can_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    unsigned a, b, c = 0, d;        /* clang 14 does not know the name f16c */
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1;
 }
 bool kernels_can_avxvnni(void) {
     unsigned a, b, c, d;

@@ -9,8 +9,11 @@
 #define WORDS
 #define WORD static inline __attribute__((always_inline, unused))
 
-/* Loops over tiles are unrolled completely: their arrays then live in registers. */
-#ifdef __clang__
+/* Loops over tiles are unrolled completely: their arrays then live in registers. Not in builds that look for bugs: there it only
+ * costs minutes of compilation. */
+#ifdef RIDGE_ROLLED
+#define UNROLL
+#elif defined __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
