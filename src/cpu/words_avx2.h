@@ -7,6 +7,7 @@
 #define DOT_VNNI  0
 #define dpbusd(s, c, x) (s)
 #endif
+enum { LARGE_CODES = DOT_VNNI };
 enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3, TAIL_TOKENS = 1 };
 typedef struct { __m256i h[2]; } codes;
 typedef struct { __m256i h[2]; } ints;
@@ -21,6 +22,8 @@ WORD codes  codes_field(codes c, int from, int bits, int to) {
     return c;
 }
 WORD codes  codes_or(codes a, codes b)              { BOTH a.h[i] = _mm256_or_si256(a.h[i], b.h[i]); return a; }
+WORD codes  codes_add(codes c, int x)               { BOTH c.h[i] = _mm256_add_epi8(c.h[i], _mm256_set1_epi8((char)x)); return c; }
+WORD void   codes_store(void *p, codes c)           { BOTH _mm256_storeu_si256((__m256i *)p + i, c.h[i]); }
 
 WORD ints   ints_set(int32_t x)                     { ints r; BOTH r.h[i] = _mm256_set1_epi32(x); return r; }
 WORD ints   ints_load_u8(const uint8_t *p)          { ints r; BOTH r.h[i] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i))); return r; }
@@ -34,7 +37,7 @@ WORD ints   ints_field(ints a, int from, int bits, int to) {
 WORD ints   ints_or(ints a, ints b)                 { BOTH a.h[i] = _mm256_or_si256(a.h[i], b.h[i]); return a; }
 WORD ints   ints_add(ints a, ints b)                { BOTH a.h[i] = _mm256_add_epi32(a.h[i], b.h[i]); return a; }
 WORD ints   ints_shift_left(ints a, int by)         { BOTH a.h[i] = _mm256_slli_epi32(a.h[i], by); return a; }
-WORD ints   ints_shift_right(ints a, int by)        { BOTH a.h[i] = _mm256_srai_epi32(a.h[i], by); return a; }
+WORD ints   ints_shift_right(ints a, int by)        { BOTH a.h[i] = _mm256_sra_epi32(a.h[i], _mm_cvtsi32_si128(by)); return a; }
 /* maddubs adds two products into 16 bits and saturates: codes above 127 go through 16-bit factors, even and odd bytes apart. */
 WORD ints   ints_dot(ints s, codes c, int32_t x4, int most) {
     const __m256i x = _mm256_set1_epi32(x4);

@@ -4,6 +4,7 @@
 #define ISA_NAME  avx512
 #define ISA_NEEDS "AVX-512 F, BW, VL, DQ and VNNI"
 #endif
+enum { LARGE_CODES = 1 };
 enum { TILE_PANELS = 2, TILE_TOKENS = 6, PRECISE_TOKENS = 6, DENSE_TOKENS = 6, TAIL_TOKENS = 3 };
 typedef __m512i codes;
 typedef __m512i ints;
@@ -16,6 +17,8 @@ WORD codes  codes_field(codes c, int from, int bits, int to) {
     return _mm512_and_si512(c, _mm512_set1_epi8((char)(((1 << bits) - 1) << to)));
 }
 WORD codes  codes_or(codes a, codes b)              { return _mm512_or_si512(a, b); }
+WORD codes  codes_add(codes c, int x)               { return _mm512_add_epi8(c, _mm512_set1_epi8((char)x)); }
+WORD void   codes_store(void *p, codes c)           { _mm512_storeu_si512(p, c); }
 
 WORD ints   ints_set(int32_t x)                     { return _mm512_set1_epi32(x); }
 WORD ints   ints_load_u8(const uint8_t *p)          { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
@@ -28,7 +31,7 @@ WORD ints   ints_field(ints a, int from, int bits, int to) {
 WORD ints   ints_or(ints a, ints b)                 { return _mm512_or_si512(a, b); }
 WORD ints   ints_add(ints a, ints b)                { return _mm512_add_epi32(a, b); }
 WORD ints   ints_shift_left(ints a, int by)         { return _mm512_slli_epi32(a, (unsigned)by); }
-WORD ints   ints_shift_right(ints a, int by)        { return _mm512_srai_epi32(a, (unsigned)by); }
+WORD ints   ints_shift_right(ints a, int by)        { return _mm512_sra_epi32(a, _mm_cvtsi32_si128(by)); }
 WORD ints   ints_dot(ints s, codes c, int32_t x4, int most) { (void)most; return _mm512_dpbusd_epi32(s, c, _mm512_set1_epi32(x4)); }
 
 WORD floats floats_set(float x)                     { return _mm512_set1_ps(x); }

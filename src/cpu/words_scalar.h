@@ -3,6 +3,7 @@
 #include "base/half.h"
 #define ISA_NAME  scalar
 #define ISA_NEEDS "nothing"
+enum { LARGE_CODES = 0 };   /* whether a dot takes codes above 127 as quickly as others */
 enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2, TAIL_TOKENS = 1 };    /* a tile of a matmul: panels x tokens */
 typedef struct { uint8_t v[16][4]; } codes;     /* 16 rows x 4 unsigned codes of consecutive k */
 typedef struct { int32_t v[16]; } ints;         /* 16 rows x i32 */
@@ -15,6 +16,8 @@ WORD codes  codes_load(const void *p)               { codes c; memcpy(&c, p, siz
 /* The `bits` bits from bit `from` of each code, moved to bit `to`. Constants. */
 WORD codes  codes_field(codes c, int from, int bits, int to) { ROWS for (int j = 0; j < 4; j++) c.v[r][j] = (uint8_t)((c.v[r][j] >> from & ((1 << bits) - 1)) << to); return c; }
 WORD codes  codes_or(codes a, codes b)              { ROWS for (int j = 0; j < 4; j++) a.v[r][j] |= b.v[r][j]; return a; }
+WORD codes  codes_add(codes c, int x)               { ROWS for (int j = 0; j < 4; j++) c.v[r][j] = (uint8_t)(c.v[r][j] + x); return c; }
+WORD void   codes_store(void *p, codes c)           { memcpy(p, &c, sizeof c); }
 
 WORD ints   ints_set(int32_t x)                     { ints a; ROWS a.v[r] = x; return a; }
 WORD ints   ints_load_u8(const uint8_t *p)          { ints a; ROWS a.v[r] = p[r]; return a; }
