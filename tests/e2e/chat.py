@@ -41,7 +41,8 @@ class Terminal:
         self.state = tempfile.mkdtemp(dir=FOLDER)
         self.history = os.path.join(self.state, "ridge", "history")
         self.shown = b""
-        variables = {**os.environ, "TERM": "xterm", "XDG_STATE_HOME": self.state, "XDG_CACHE_HOME": FOLDER + "/cache", "NO_COLOR": "1", **(environment or {})}
+        variables = {**os.environ, "TERM": "xterm", "XDG_STATE_HOME": self.state, "XDG_CACHE_HOME": FOLDER + "/cache", "NO_COLOR": "1",
+                     **(environment or {})}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             if output:

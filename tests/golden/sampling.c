@@ -70,7 +70,8 @@ static void filter(json_t *step, candidates *c) {
     else if (!strcmp(name, "min_p"))               candidates_min_p(c, argument(step, "p"));
     else if (!strcmp(name, "typical_p"))           candidates_typical_p(c, argument(step, "p"));
     else if (!strcmp(name, "top_n_sigma"))         candidates_top_n_sigma(c, argument(step, "n"));
-    else if (!strcmp(name, "dynamic_temperature")) candidates_dynamic_temperature(c, argument(step, "t"), argument(step, "delta"), argument(step, "exponent"));
+    else if (!strcmp(name, "dynamic_temperature"))
+        candidates_dynamic_temperature(c, argument(step, "t"), argument(step, "delta"), argument(step, "exponent"));
     else fail_msg("unknown step %s", name);
 }
 

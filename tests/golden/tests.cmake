@@ -1,5 +1,8 @@
 ridge_test(golden/sampling ridge_engine PkgConfig::JANSSON m)
-ridge_test(golden/reference ridge_model ridge_plan PkgConfig::JANSSON m)
+ridge_test_program(golden/models ridge_engine PkgConfig::JANSSON m)
+foreach(mode reference precise default)         # the same models in each arithmetic
+  ridge_test_run(golden/models/${mode} test_golden_models ${mode})
+endforeach()
 ridge_test(golden/tokenizer ridge_model PkgConfig::JANSSON PkgConfig::CRYPTO)
 add_executable(render_template ${CMAKE_CURRENT_LIST_DIR}/render_template.c)
 target_link_libraries(render_template PRIVATE ridge_text PkgConfig::JANSSON)
