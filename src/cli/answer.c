@@ -40,7 +40,7 @@ int answer_ask(answer *a, ridge_session *s, ridge_sampler *sampler, const ridge_
         .sampler = sampler, .max_tokens = settings->max_tokens > 0 ? (size_t)settings->max_tokens : 0, .stop = settings->stops.items,
         .n_stop = settings->stops.n, .ignore_end = settings->ignore_end, .show_special = settings->special, .on_token = receive, .user = &r,
     };
-    interrupt_cancels(s);
+    interrupt_cancels(s, !settings->chat);
     const int code = ridge_generate(s, prompt->ids, prompt->n, &options, &a->g, err);
     interrupt_ends_program();
     if (code || !r.code) return code;

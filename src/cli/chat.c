@@ -99,7 +99,8 @@ enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 static int do_help(chat *c, char *rest, error *err) {
     (void)c, (void)rest, (void)err;
     for (size_t i = 0; i < N_COMMANDS; i++) fprintf(stderr, "  %-8s %s\n", commands[i].name, commands[i].about);
-    fprintf(stderr, "  %-8s begins a text of several lines, which ends with %s; a pasted one needs none\n  %-8s stops the answer\n", block, block, "Ctrl-C");
+    fprintf(stderr, "  %-8s begins a text of several lines, which ends with %s; a pasted one needs none\n", block, block);
+    fprintf(stderr, "  %-8s stops the answer\n", "Ctrl-C");
     return 0;
 }
 

@@ -106,14 +106,18 @@ static json_t *metadata_json(const ridge_model *m) {
 
 static int print_json(const ridge_model *m, const arguments *a, error *err) {
     const ridge_model_info i = ridge_model_get_info(m);
-    json_t *all = json_pack("{s:o, s:I, s:o, s:o, s:I, s:o, s:o}", "path", text_json(i.path, strlen(i.path)), "file_bytes", (json_int_t)i.file_bytes,
-                            "architecture", text_json(i.architecture, strlen(i.architecture)), "name", text_json(i.name, strlen(i.name)), "parameters", (json_int_t)i.parameters, "metadata", metadata_json(m), "tensors", tensors_json(m));
+    json_t *all = json_pack("{s:o, s:I, s:o, s:o, s:I, s:o, s:o}",
+                            "path", text_json(i.path, strlen(i.path)), "file_bytes", (json_int_t)i.file_bytes,
+                            "architecture", text_json(i.architecture, strlen(i.architecture)), "name", text_json(i.name, strlen(i.name)),
+                            "parameters", (json_int_t)i.parameters, "metadata", metadata_json(m), "tensors", tensors_json(m));
     if (all && a->why_not.code) json_object_set_new(all, "cannot_run", json_string(a->why_not.text));
     if (all && i.n_layers) {
-        json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I}", "layers", (json_int_t)i.n_layers, "width", (json_int_t)i.width,
-                                 "vocabulary", (json_int_t)i.n_vocab, "context", (json_int_t)i.context_tokens, "context_trained",
-                                 (json_int_t)i.context_trained, "chat_template", i.has_chat_template, "weight_bytes", (json_int_t)i.weight_bytes,
-                                 "kv_bytes_per_token", (json_int_t)i.kv_bytes_per_token, "bytes_per_token", (json_int_t)ridge_model_bytes_per_token(m, 0));
+        json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I}",
+                                 "layers", (json_int_t)i.n_layers, "width", (json_int_t)i.width, "vocabulary", (json_int_t)i.n_vocab,
+                                 "context", (json_int_t)i.context_tokens, "context_trained", (json_int_t)i.context_trained,
+                                 "chat_template", i.has_chat_template, "weight_bytes", (json_int_t)i.weight_bytes,
+                                 "kv_bytes_per_token", (json_int_t)i.kv_bytes_per_token,
+                                 "bytes_per_token", (json_int_t)ridge_model_bytes_per_token(m, 0));
         json_object_update_new(all, more);
         char *text = NULL;
         if (a->plan && !ridge_model_plan_text(m, &text, err)) json_object_set_new(all, "plan", json_string(text));

@@ -20,10 +20,10 @@ static void install(void (*handler)(int), int flags) {
     sigaction(SIGINT, &action, NULL);
 }
 
-void interrupt_cancels(ridge_session *s) {
+void interrupt_cancels(ridge_session *s, bool insisting) {
     taken = 0;
     session = s;
-    install(on_interrupt, (int)SA_RESETHAND);
+    install(on_interrupt, insisting ? (int)SA_RESETHAND : 0);
 }
 
 void interrupt_ends_program(void) {

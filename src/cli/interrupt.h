@@ -1,10 +1,10 @@
-/* Ctrl-C: the first one ends the answer in a decent way, a second one before that ends the program. */
+/* What Ctrl-C does: end an answer, end the program, or be noticed. */
 #pragma once
 #include <stdbool.h>
 #include <ridge/ridge.h>
 
-/* From now on Ctrl-C cancels what the session does. One session at a time, until the next of these calls. */
-void interrupt_cancels(ridge_session *s);
+/* From now on Ctrl-C cancels what the session does, until the next of these calls; a second one ends the program where `insisting` may. */
+void interrupt_cancels(ridge_session *s, bool insisting);
 /* Ctrl-C ends the program again. */
 void interrupt_ends_program(void);
 /* Ctrl-C only interrupts a blocking read, and interrupt_taken tells. */

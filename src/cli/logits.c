@@ -57,8 +57,8 @@ static int write_rows(ridge_session *s, size_t n_vocab, const arguments *a, cons
     if (!a->all) {
         code = ridge_session_append(s, t->ids, t->n, err);
         if (code) return code;
-        if (npy_write_header(out, 1, n_vocab) || fwrite(ridge_session_logits(s), sizeof(float), n_vocab, out) != n_vocab) return cannot_write(a->output, err);
-        return 0;
+        const float *row = ridge_session_logits(s);
+        return npy_write_header(out, 1, n_vocab) || fwrite(row, sizeof *row, n_vocab, out) != n_vocab ? cannot_write(a->output, err) : 0;
     }
     const size_t at_once = (size_t)a->model.chunk < t->n ? (size_t)a->model.chunk : t->n;
     float *rows = memory_new(at_once * n_vocab, sizeof *rows);

@@ -19,7 +19,8 @@ typedef struct {
     { "-t --threads",      "N",     "threads (default: as many as there are cores for us)", .number = &(a).threads, .least = 1, .most = 4096 }, \
     { "-c --ctx-size",     "N",     "most tokens of a conversation (default: what the model was\ntrained for, at most 4096)",           \
       .number = &(a).context, .least = 1, .most = 1 << 24 },                                                                            \
-    { "-b --batch-size",   "N",     "tokens of a prompt that are processed at once (default: 512)", .number = &(a).chunk, .least = 1, .most = 1 << 20 }, \
+    { "-b --batch-size",   "N",     "tokens of a prompt that are processed at once (default: 512)",                                     \
+      .number = &(a).chunk, .least = 1, .most = 1 << 20 },                                                                              \
     { "--isa",             "NAME",  "instructions to use: scalar, avx2, ... (default: the best)", .text = &(a).isa },                   \
     { "--fuse",            "LEVEL", "how far steps of the plan are fused (default: all)", .text = &(a).fuse, .choices = "none glu norm all" }, \
     { "--precise",         NULL,    "16-bit activations for quantised weights, f32 for dense ones", .on = &(a).precise },               \

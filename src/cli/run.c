@@ -38,7 +38,7 @@ static int prompt_tokens(const ridge_model *m, const run_arguments *a, const buf
 
 /* Events, collected for --json; they are told on stderr all the same. */
 static void collect_event(void *user, const char *name, const char *text) {
-    fprintf(stderr, "%s: %s\n", name, text);
+    fprintf(stderr, "ridge: %s: %s\n", name, text);
     json_array_append_new(user, json_pack("{s:s, s:s}", "event", name, "text", text));
 }
 
@@ -59,7 +59,8 @@ static int print_json(const ridge_model *m, const answer *got, const summary *s,
 }
 
 /* What is left to do when the answer is there. */
-static int finish(const ridge_model *m, const run_arguments *a, const answer *got, const ridge_sampler *sampler, double before, json_t *events, error *err) {
+static int finish(const ridge_model *m, const run_arguments *a, const answer *got, const ridge_sampler *sampler, double before, json_t *events,
+                  error *err) {
     int code = 0;
     if (!a->json && terminal_is(stdout) && (!got->text.n || got->text.data[got->text.n - 1] != '\n')) putchar('\n');
     if (a->answer.timings || a->json) {
@@ -97,6 +98,7 @@ static int run(run_arguments *a, char **rest, int n_rest, error *err) {
     if (chat && (given || a->json || !a->chat_template))
         return fail(err, RIDGE_E_BAD_ARGUMENT, "%s", given ? "a chat takes no prompt" : "--json and --raw need a prompt: -p \"...\"");
     a->answer.stream = !a->json;
+    a->answer.chat = chat;
     a->answer.sampling.biases = a->answer.biases.items;
     a->answer.sampling.n_biases = a->answer.biases.n;
     a->answer.threads = a->model.reference ? 1 : a->model.threads;
@@ -125,12 +127,14 @@ int cmd_run(int argc, char **argv) {
         { "-p --prompt",              "TEXT", "the prompt", .text = &a.prompt },
         { "-f --file",                "FILE", "a file with the prompt; - is standard input", .text = &a.file },
         { "-sys --system-prompt",     "TEXT", "what the model is told first", .text = &a.system },
-        { "--raw --no-chat -no-cnv --no-conversation", NULL, "continue the prompt as plain text, without the chat template", .off = &a.chat_template },
+        { "--raw --no-chat -no-cnv --no-conversation", NULL,
+          "continue the prompt as plain text, without the chat template", .off = &a.chat_template },
         { "-cnv --conversation",      NULL,   "chat, also where standard input is no terminal", .on = &a.chat },
         { "--no-escape",              NULL,   "take \\n, \\t and the like in the prompt literally", .off = &a.escape },
     };
     const flag output[] = {
-        { "-n --predict --n-predict", "N",    "most tokens to generate; -1: no limit (default)", .number = &a.answer.max_tokens, .least = -1, .most = 1 << 30 },
+        { "-n --predict --n-predict", "N",    "most tokens to generate; -1: no limit (default)",
+          .number = &a.answer.max_tokens, .least = -1, .most = 1 << 30 },
         { "-r --reverse-prompt --stop", "TEXT", "end at this text, which is not printed; may be repeated", .texts = &a.answer.stops },
         { "--ignore-eos",             NULL,   "go on behind the end of the answer", .on = &a.answer.ignore_end },
         { "--special",                NULL,   "print control tokens", .on = &a.answer.special },
@@ -142,7 +146,8 @@ int cmd_run(int argc, char **argv) {
     const command_line line = {
         .usage = "ridge run [flags] [PROMPT]",
         .about = "Answers a prompt; without one, reads it from a pipe, or chats at a terminal.",
-        .groups = { FLAG_GROUP("Input", input), FLAG_GROUP("Output", output), FLAG_GROUP("Sampling", sampling), FLAG_GROUP("Arithmetic and speed", backend) },
+        .groups = { FLAG_GROUP("Input", input), FLAG_GROUP("Output", output), FLAG_GROUP("Sampling", sampling),
+                    FLAG_GROUP("Arithmetic and speed", backend) },
         .after = "Only generated text goes to standard output. Example:\n  ridge run \"Why is the sky blue?\" -n 64 --temp 0",
     };
     int n_rest;

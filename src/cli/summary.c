@@ -33,7 +33,8 @@ void summary_print(const summary *s, FILE *out) {
 
 json_t *summary_json(const summary *s) {
     const ridge_generation *g = &s->g;
-    json_t *all = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "load_seconds", s->load_seconds, "first_token_seconds", s->before_seconds + g->first_token_seconds,
+    json_t *all = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}",
+                            "load_seconds", s->load_seconds, "first_token_seconds", s->before_seconds + g->first_token_seconds,
                             "prompt_seconds", g->prompt_seconds, "prompt_tokens_per_second", g->prompt_tokens_per_second,
                             "decode_seconds", g->decode_seconds, "tokens_per_second", g->tokens_per_second);
     if (s->gb_per_s > 0) json_object_set_new(all, "gb_per_second", json_real(s->gb_per_s));

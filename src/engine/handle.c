@@ -1,5 +1,6 @@
 /* Opening a model, as far as it is asked for. */
 #include "engine/handle.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
@@ -63,7 +64,7 @@ static int load_template(ridge_model *m, error *err) {
 static int load_vocabulary(ridge_model *m, error *err) {
     int code = vocabulary_open(&m->tokenizer, m->file, err);
     if (code) return code;
-    m->info.n_vocab = (uint32_t)tokenizer_n_tokens(m->tokenizer);
+    if (!m->model) m->info.n_vocab = (uint32_t)tokenizer_n_tokens(m->tokenizer);
     m->info.bos = tokenizer_bos(m->tokenizer);
     m->info.eos = tokenizer_eos(m->tokenizer);
     code = copy_token(m, m->info.bos, &m->bos_text, err);
@@ -74,7 +75,8 @@ static int load_vocabulary(ridge_model *m, error *err) {
 /* The context that was asked for, or what suits the model. */
 static int choose_context(ridge_model *m, const ridge_model_options *o, error *err) {
     const uint32_t trained = m->model->plan->n_context_trained;
-    if (o->context_tokens > CONTEXT_MAX) return fail(err, RIDGE_E_BAD_ARGUMENT, "a context of %u tokens is more than the %d that are possible", o->context_tokens, CONTEXT_MAX);
+    if (o->context_tokens > CONTEXT_MAX)
+        return fail(err, RIDGE_E_BAD_ARGUMENT, "a context of %u tokens is more than the %d that are possible", o->context_tokens, CONTEXT_MAX);
     m->context_tokens = o->context_tokens ? o->context_tokens : trained && trained < CONTEXT_DEFAULT ? trained : CONTEXT_DEFAULT;
     if (trained && m->context_tokens > trained)
         event(EVENT_context_extended, "a context of %u tokens is more than the %u that the model was trained for: expect worse answers there",
@@ -108,7 +110,8 @@ static int load_plan(ridge_model *m, const ridge_model_options *o, error *err) {
 
 static int load_weights(ridge_model *m, const ridge_model_options *o, error *err) {
     const uint64_t pages = ((uint64_t)m->context_tokens + KV_PAGE_POSITIONS - 1) / KV_PAGE_POSITIONS * m->max_sessions;
-    if (pages > INT32_MAX) return fail(err, RIDGE_E_BAD_ARGUMENT, "%u sessions of %u tokens are more than the KV cache can count", m->max_sessions, m->context_tokens);
+    if (pages > INT32_MAX)
+        return fail(err, RIDGE_E_BAD_ARGUMENT, "%u sessions of %u tokens are more than the KV cache can count", m->max_sessions, m->context_tokens);
     const backend_options options = {
         .n_threads = o->threads, .isa = o->isa, .precise = o->precise, .no_pack = !o->pack, .max_tokens = m->chunk_tokens,
         .max_outputs = m->all_logits ? m->chunk_tokens : 1, .n_pages = (uint32_t)pages,
@@ -121,15 +124,34 @@ static int load_weights(ridge_model *m, const ridge_model_options *o, error *err
     return code;
 }
 
+/* The tokeniser is made while the weights are packed: it takes longer than anything else that could wait. */
+typedef struct { ridge_model *model; int code; error err; } vocabulary_task;
+
+static void *run_vocabulary_task(void *argument) {
+    vocabulary_task *task = argument;
+    task->code = load_vocabulary(task->model, &task->err);
+    return NULL;
+}
+
+static int load_vocabulary_and_weights(ridge_model *m, const ridge_model_options *o, error *err) {
+    vocabulary_task task = { .model = m };
+    pthread_t thread;
+    const bool beside = !pthread_create(&thread, NULL, run_vocabulary_task, &task);     /* before a backend binds this thread to a core */
+    if (!beside) run_vocabulary_task(&task);
+    const int code = load_weights(m, o, err);
+    if (beside) pthread_join(thread, NULL);
+    if (!code && task.code && err) *err = task.err;
+    return code ? code : task.code;
+}
+
 static int load(ridge_model *m, const char *path, const ridge_model_options *o, error *err) {
     int code = o->load >= RIDGE_LOAD_PLAN ? model_open(&m->model, path, err) : gguf_open(&m->file, path, err);
     if (code) return code;
     if (m->model) m->file = m->model->file;
     code = describe_file(m, path, err);
-    if (!code && o->load >= RIDGE_LOAD_VOCABULARY) code = load_vocabulary(m, err);
     if (!code && o->load >= RIDGE_LOAD_PLAN) code = load_plan(m, o, err);
-    if (!code && o->load >= RIDGE_LOAD_ALL) code = load_weights(m, o, err);
-    return code;
+    if (!code && o->load >= RIDGE_LOAD_ALL) return load_vocabulary_and_weights(m, o, err);
+    return !code && o->load >= RIDGE_LOAD_VOCABULARY ? load_vocabulary(m, err) : code;
 }
 
 int ridge_model_open(ridge_model **out, const char *path, const ridge_model_options *options, error *err) {

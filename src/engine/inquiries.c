@@ -68,7 +68,9 @@ bool ridge_model_tensor(const ridge_model *m, size_t i, ridge_tensor_info *out) 
     if (i >= gguf_n_tensors(m->file)) return false;
     const gguf_tensor *t = gguf_tensor_at(m->file, i);
     const gguf_type_info *type = gguf_type(t->type);
-    *out = (ridge_tensor_info){ .name = t->name.text, .name_bytes = t->name.n, .type = type ? type->name : "?", .n_dimensions = t->n_dimensions, .bytes = t->bytes };
+    *out = (ridge_tensor_info){
+        .name = t->name.text, .name_bytes = t->name.n, .type = type ? type->name : "?", .n_dimensions = t->n_dimensions, .bytes = t->bytes,
+    };
     for (int d = 0; d < GGUF_MAX_DIMENSIONS; d++) out->dimension[d] = t->dimension[d];
     return true;
 }

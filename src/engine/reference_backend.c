@@ -32,5 +32,6 @@ static const char *reference_describe(const backend *b) {
 }
 
 const backend_api reference_backend = {
-    .name = "reference", .open = reference_open, .bind = reference_bind, .run = reference_run_batch, .close = reference_close, .describe = reference_describe,
+    .name = "reference", .open = reference_open, .bind = reference_bind, .run = reference_run_batch, .close = reference_close,
+    .describe = reference_describe,
 };

@@ -37,11 +37,13 @@ int ridge_detokenize(const ridge_model *m, const int32_t *ids, size_t n, int fla
     *n_bytes = 0;
     const int code = need_vocabulary(m, err);
     if (code) return code;
+    const size_t n_tokens = tokenizer_n_tokens(m->tokenizer);
     for (size_t i = 0; i < n; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= tokenizer_n_tokens(m->tokenizer))
-            return fail(err, RIDGE_E_BAD_ARGUMENT, "token %d is not in the vocabulary, which has ids from 0 to %zu", ids[i], tokenizer_n_tokens(m->tokenizer) - 1);
+        if (ids[i] < 0 || (size_t)ids[i] >= n_tokens)
+            return fail(err, RIDGE_E_BAD_ARGUMENT, "token %d is not in the vocabulary, which has ids from 0 to %zu", ids[i], n_tokens - 1);
     buffer out = {0};
-    tokenizer_decode(m->tokenizer, ids, n, (flags & RIDGE_ADD_SPECIAL ? DECODE_REMOVE_SPECIAL : 0u) | (flags & RIDGE_PARSE_SPECIAL ? DECODE_UNPARSE_SPECIAL : 0u), &out);
+    const unsigned decode = (flags & RIDGE_ADD_SPECIAL ? DECODE_REMOVE_SPECIAL : 0u) | (flags & RIDGE_PARSE_SPECIAL ? DECODE_UNPARSE_SPECIAL : 0u);
+    tokenizer_decode(m->tokenizer, ids, n, decode, &out);
     return give_text(&out, text, n_bytes, err);
 }
 
