@@ -185,6 +185,7 @@ static int cpu_bind(backend *b, const plan *p, const weights *w, error *err) {
     int code = check_shapes(b, err);
     if (!code) code = copy_vectors(b, err);
     if (!code) code = pack_weights(b, err);
+    if (!code) code = check_kernels(b, err);
     if (!code) code = new_values(b, err);
     if (!code) code = new_scratch(b, err);
     if (!code) code = new_kv(b, err);

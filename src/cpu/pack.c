@@ -15,7 +15,7 @@ static void look_for_misfits(void *user, uint32_t thread) {
     const backend *b = job->b;
     for (size_t t = 0; t < b->plan->n_tensors; t++) {
         const weight *w = &b->weights->weight[t];
-        if (b->plan->tensor[t].is_vector || w->format->arithmetic == ARITHMETIC_INT8) continue;
+        if (b->plan->tensor[t].is_vector || w->format->arithmetic != ARITHMETIC_F32) continue;
         uint64_t from, to;
         team_part(w->rows, thread, team_size(b->team), &from, &to);
         for (uint64_t r = from; r < to && atomic_load_explicit(&job->fits[t], memory_order_relaxed); r++)
@@ -42,11 +42,11 @@ static int choose_panels(const backend *b, panel_matrix *m, const weight *w, boo
     if (w->format->arithmetic == ARITHMETIC_INT8) {
         m->panel = (format_id)(w->format - formats);
         m->kind = b->options.precise ? ACTIVATION_INT16 : ACTIVATION_INT8;
-    } else if (fits_bf16) {
+    } else if (fits_bf16 || w->format->arithmetic == ARITHMETIC_BF16) {       /* bf16's own subnormals count as zeros, as everywhere */
         m->panel = FORMAT_bf16;
         m->kind = b->options.precise ? ACTIVATION_F32 : ACTIVATION_BF16;
     } else {
-        m->panel = w->format->arithmetic == ARITHMETIC_BF16 ? FORMAT_f32 : (format_id)(w->format - formats);
+        m->panel = (format_id)(w->format - formats);
         m->kind = ACTIVATION_F32;
     }
     if (!b->kernels->matmul[m->panel][m->kind])
@@ -106,12 +106,27 @@ static void place_panels(backend *b) {
 
 /* --- filling --- */
 
+/* The rows of a panel in the file. */
+static const void *rows_of(const panel_matrix *m, uint32_t panel, uint32_t *n_rows) {
+    const uint32_t row = panel * PANEL_ROWS, left = m->source->rows - row;
+    *n_rows = left < PANEL_ROWS ? left : PANEL_ROWS;
+    return (const char *)m->source->data + (size_t)row * m->source->row_bytes;
+}
+
+static bool becomes_bf16(const panel_matrix *m) { return m->panel == FORMAT_bf16 && m->source->format != &formats[FORMAT_bf16]; }
+
 static void pack_one(const backend *b, const panel_matrix *m, uint32_t panel, void *to) {
-    const weight *w = m->source;
-    const uint32_t row = panel * PANEL_ROWS, n_rows = w->rows - row < PANEL_ROWS ? w->rows - row : PANEL_ROWS;
-    const void *rows = (const char *)w->data + (size_t)row * w->row_bytes;
-    if (m->panel == FORMAT_bf16 && w->format != &formats[FORMAT_bf16]) format_pack_as_bf16(w->format, to, rows, w->row_bytes, n_rows, w->n);
-    else b->kernels->pack[m->panel](to, rows, w->row_bytes, n_rows, w->n);
+    uint32_t n_rows;
+    const void *rows = rows_of(m, panel, &n_rows);
+    if (becomes_bf16(m)) format_pack_as_bf16(m->source->format, to, rows, m->source->row_bytes, n_rows, m->source->n);
+    else b->kernels->pack[m->panel](to, rows, m->source->row_bytes, n_rows, m->source->n);
+}
+
+void pack_plain(const panel_matrix *m, uint32_t panel, void *to) {
+    uint32_t n_rows;
+    const void *rows = rows_of(m, panel, &n_rows);
+    if (becomes_bf16(m)) format_pack_as_bf16(m->source->format, to, rows, m->source->row_bytes, n_rows, m->source->n);
+    else formats[m->panel].pack(to, rows, m->source->row_bytes, n_rows, m->source->n);
 }
 
 static void drop_rows(const panel_matrix *m, uint32_t from_panel, uint32_t to_panel) {

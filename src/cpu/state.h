@@ -107,6 +107,12 @@ panel_range panel_part(const panel_linear *l, unsigned matrix, uint32_t thread, 
 /* Panels [from, to) of m: the packed ones, m->stride apart, or else packed now into scratch, `stride` apart. */
 const void *pack_panels(const backend *b, const panel_matrix *m, uint32_t from, uint32_t to, size_t stride, uint8_t *scratch);
 
+/* One panel by the format's own plain code. */
+void pack_plain(const panel_matrix *m, uint32_t panel, void *to);
+
+/* canary.c: RIDGE_E_INTERNAL where a kernel or packer that will be used is wrong. */
+int check_kernels(const backend *b, error *err);
+
 static inline size_t round_up_size(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 /* Each runs one step on one thread of the team; all threads call it; the caller passes a barrier behind it. */
