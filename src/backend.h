@@ -15,6 +15,9 @@ typedef struct {
     uint32_t    n_pages;        /* of the KV cache */
 } backend_options;
 
+/* When one thread worked on one step, on clock_ns(): from start to done; then it waited for the others until `left`. */
+typedef struct { uint64_t start, done, left; } step_time;
+
 /* Each returns 0, or a negative code with *err filled in. */
 typedef struct {
     const char *name;
@@ -23,4 +26,8 @@ typedef struct {
     int  (*run)(backend *b, const batch *in, float *logits, error *err);        /* logits: [batch_outputs(in)][n_vocab] */
     void (*close)(backend *b);                                                  /* NULL is fine */
     const char *(*describe)(const backend *b);                                  /* "avx512, 2 threads": for reports; owned by b */
+    uint32_t (*n_threads)(const backend *b);
+    /* From the next run on, each run overwrites times [n_threads][n_steps of the plan]; NULL: no more. Costs about 0.1 us a step.
+     * NULL where a backend cannot. */
+    void (*time_steps)(backend *b, step_time *times);
 } backend_api;

@@ -229,4 +229,10 @@ static int cpu_run(backend *b, const batch *in, float *logits, error *err) {
     return 0;
 }
 
-const backend_api cpu_backend = { .name = "cpu", .open = cpu_open, .bind = cpu_bind, .run = cpu_run, .close = cpu_close, .describe = cpu_describe };
+static uint32_t cpu_n_threads(const backend *b) { return team_size(b->team); }
+static void cpu_time_steps(backend *b, step_time *times) { b->times = times; }
+
+const backend_api cpu_backend = {
+    .name = "cpu", .open = cpu_open, .bind = cpu_bind, .run = cpu_run, .close = cpu_close, .describe = cpu_describe,
+    .n_threads = cpu_n_threads, .time_steps = cpu_time_steps,
+};

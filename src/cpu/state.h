@@ -85,6 +85,7 @@ struct backend {
     uint32_t          *part_of;     /* [max_tokens] */
     uint32_t          *output_row;  /* [max_outputs]: which token's row each output is */
     float             *logits;
+    step_time         *times;       /* [threads][n_steps], or NULL: nobody asked */
 };
 
 /* Rows that a step works on. */

@@ -1,5 +1,6 @@
 /* Every step that is neither linear nor attention, and the loop over the plan that each thread of the team runs. */
 #include "cpu/state.h"
+#include "base/clock.h"
 #include "plan/rotary.h"
 #include <string.h>
 
@@ -114,19 +115,26 @@ static void ask_for_next_panels(const backend *b, size_t after, uint32_t thread)
     }
 }
 
+static void run_step(backend *b, const step *s, uint32_t thread) {
+    switch (s->kind) {
+    case STEP_linear:    run_linear(b, s, thread);    break;
+    case STEP_attention: run_attention(b, s, thread); break;
+    default:             run_rows(b, s, thread);      break;
+    }
+}
+
 void run_plan(void *user, uint32_t thread) {
     backend *b = user;
     b->scratch[thread].mode = kernels_enter_thread();
     find_angles(b, thread);
+    step_time *times = b->times ? b->times + thread * b->plan->n_steps : NULL;
     for (size_t i = 0; i < b->plan->n_steps; i++) {
-        const step *s = &b->plan->step[i];
-        switch (s->kind) {
-        case STEP_linear:    run_linear(b, s, thread);    break;
-        case STEP_attention: run_attention(b, s, thread); break;
-        default:             run_rows(b, s, thread);      break;
-        }
+        if (times) times[i].start = clock_ns();
+        run_step(b, &b->plan->step[i], thread);
         ask_for_next_panels(b, i, thread);
+        if (times) times[i].done = clock_ns();
         team_barrier(b->team);
+        if (times) times[i].left = clock_ns();
     }
     kernels_leave_thread(b->scratch[thread].mode);
 }
