@@ -31,7 +31,9 @@ static const char *reference_describe(const backend *b) {
     return "f32, 1 thread";
 }
 
+static uint32_t reference_n_threads(const backend *b) { return 1; }
+
 const backend_api reference_backend = {
     .name = "reference", .open = reference_open, .bind = reference_bind, .run = reference_run_batch, .close = reference_close,
-    .describe = reference_describe,
+    .describe = reference_describe, .n_threads = reference_n_threads,
 };
