@@ -16,7 +16,10 @@
 /* What to ask of an arithmetic, from the vectors' README: the largest difference of a logit, and the mean Kullback-Leibler
  * divergence of a prompt. The CPU backend keeps K and V in f16, so even f32 activations are asked for f16's bounds. */
 typedef struct { double logit, divergence; } bounds;
-static const bounds of_f32 = { 1e-3, 1e-6 }, of_f16 = { 0.1, 1e-4 }, of_bf16 = { 0.2, 3e-4 }, of_int8 = { 0.5, 5e-3 };
+#define OF_F32  { 1e-3, 1e-6 }
+#define OF_F16  { 0.1, 1e-4 }
+#define OF_BF16 { 0.2, 3e-4 }
+#define OF_INT8 { 0.5, 5e-3 }
 
 typedef struct {
     const char *name;
@@ -27,9 +30,9 @@ typedef struct {
     double real_perplexity;     /* and of its perplexity, relative */
 } mode;
 static const mode modes[] = {
-    { "reference", &reference_backend, false, of_f32, of_f32, of_f32, { 1e-3, 1e-6 }, 1e-4 },
-    { "precise", &cpu_backend, true, of_f16, of_f16, of_f16, { 0.1, 1e-4 }, 1e-3 },
-    { "default", &cpu_backend, false, of_f16, of_bf16, of_int8, { 1.5, 5e-3 }, 1e-2 },
+    { "reference", &reference_backend, false, OF_F32, OF_F32, OF_F32, OF_F32, 1e-4 },
+    { "precise", &cpu_backend, true, OF_F16, OF_F16, OF_F16, { 0.1, 1e-4 }, 1e-3 },
+    { "default", &cpu_backend, false, OF_F16, OF_BF16, OF_INT8, { 1.5, 5e-3 }, 1e-2 },
 };
 static const mode *tested;
 
