@@ -3,6 +3,7 @@
 #include "base/half.h"
 #include "formats/format.h"
 #include "formats/helpers.h"
+#include "formats/search.h"
 #include "formats/blocks.h"
 
 /* Dense panels hold a multiple of four k, so that pairs and two running sums need no special end. */
@@ -64,6 +65,11 @@ QUANTIZER(q4_0, 32)
 QUANTIZER(q4_1, 32)
 QUANTIZER(q5_0, 32)
 QUANTIZER(q5_1, 32)
+QUANTIZER(q2_k, 256)
+QUANTIZER(q3_k, 256)
+QUANTIZER(q4_k, 256)
+QUANTIZER(q5_k, 256)
+QUANTIZER(q6_k, 256)
 
 const format formats[FORMAT_COUNT] = {
 #define DENSE(called, type, bytes) [FORMAT_##called] = {                                                                    \

@@ -13,4 +13,29 @@ WORD ints k_min_field(const uint8_t (*s)[16], unsigned u) {
 #else
 static inline int k_scale_of(const uint8_t *s, int u) { return u < 4 ? s[u] & 63     : (s[u + 4] & 15) | s[u - 4] >> 6 << 4; }
 static inline int k_min_of(const uint8_t *s, int u)   { return u < 4 ? s[u + 4] & 63 : s[u + 4] >> 4   | s[u] >> 6 << 4; }
+
+/* Writes all eight scales and minima, rounded to 6 bits as shares of the largest, and returns what they are shares of. */
+typedef struct { uint16_t d, dmin; } k_halves;
+static inline k_halves k_scales_quantize(uint8_t *s, const float scale[8], const float below[8]) {
+    const float most_scale = search_largest(scale, 8), most_below = search_largest(below, 8);
+    const float inverse = most_scale > 0 ? 63 / most_scale : 0, inverse_below = most_below > 0 ? 63 / most_below : 0;
+    memset(s, 0, 12);
+    for (int u = 0; u < 8; u++) {
+        const int share = search_code(inverse * scale[u], 0, 63), minimum = search_code(inverse_below * below[u], 0, 63);
+        if (u < 4) {
+            s[u] = (uint8_t)share;
+            s[u + 4] = (uint8_t)minimum;
+        } else {
+            s[u + 4] = (uint8_t)((share & 15) | (minimum & 15) << 4);
+            s[u - 4] = (uint8_t)(s[u - 4] | share >> 4 << 6);
+            s[u] = (uint8_t)(s[u] | minimum >> 4 << 6);
+        }
+    }
+    return (k_halves){ f32_to_f16(most_scale / 63), f32_to_f16(most_below / 63) };
+}
+/* The code of value k of a block with these scales, as near as they allow; `found` where the unit's scale is 0. */
+static inline int k_scales_code(const uint8_t *s, uint16_t d, uint16_t dmin, float x, int k, int most, int found) {
+    const float scale = f16_to_f32(d) * (float)k_scale_of(s, k / 32);
+    return scale != 0 ? search_code((x + f16_to_f32(dmin) * (float)k_min_of(s, k / 32)) / scale, 0, most) : found;
+}
 #endif

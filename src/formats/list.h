@@ -17,11 +17,11 @@ QUANTISED(q4_0,  2,             32,               32,                        3, 
 QUANTISED(q4_1,  3,             32,               32,                        NO_OFFSET,                        15,           1,     q4_1_quantize)
 QUANTISED(q5_0,  6,             32,               32,                        4,                                31,           0,     q5_0_quantize)
 QUANTISED(q5_1,  7,             32,               32,                        NO_OFFSET,                        31,           1,     q5_1_quantize)
-QUANTISED(q2_k, 10,            256,               16,                        NO_OFFSET,                        3,            1,     NULL)
-QUANTISED(q3_k, 11,            256,               16,                        2,                                7,            0,     NULL)
-QUANTISED(q4_k, 12,            256,               32,                        NO_OFFSET,                        15,           1,     NULL)
-QUANTISED(q5_k, 13,            256,               32,                        NO_OFFSET,                        31,           1,     NULL)
-QUANTISED(q6_k, 14,            256,               16,                        5,                                63,           0,     NULL)
+QUANTISED(q2_k, 10,            256,               16,                        NO_OFFSET,                        3,            1,     q2_k_quantize)
+QUANTISED(q3_k, 11,            256,               16,                        2,                                7,            0,     q3_k_quantize)
+QUANTISED(q4_k, 12,            256,               32,                        NO_OFFSET,                        15,           1,     q4_k_quantize)
+QUANTISED(q5_k, 13,            256,               32,                        NO_OFFSET,                        31,           1,     q5_k_quantize)
+QUANTISED(q6_k, 14,            256,               16,                        5,                                63,           0,     q6_k_quantize)
 #undef FORMAT
 #undef DENSE
 #undef QUANTISED

@@ -34,4 +34,26 @@ static void q2_k_dequantize_block(float *y, const block_q2_k *b) {
     for (int k = 0; k < 256; k++)
         y[k] = f16_to_f32(b->d) * (float)((b->s[k / 16] & 15) * q2_k_code(b, k)) - f16_to_f32(b->dmin) * (float)(b->s[k / 16] >> 4);
 }
+/* Values weigh their magnitude, and errors count by size: with four codes squares would follow outliers alone. */
+static void q2_k_quantize_block(block_q2_k *b, const float *x) {
+    float scale[16], below[16], w[16];
+    uint8_t found[256];
+    for (int u = 0; u < 16; u++) {
+        for (int i = 0; i < 16; i++) w[i] = fabsf(x[16 * u + i]);
+        scale[u] = search_scale_and_minimum(x + 16 * u, w, 16, (search_range){ .most = 3, .from = -0.5f, .steps = 15, .absolute = 1 },
+                                            &below[u], found + 16 * u);
+    }
+    const float most_scale = search_largest(scale, 16), most_below = search_largest(below, 16);
+    const float inverse = most_scale > 0 ? 15 / most_scale : 0, inverse_below = most_below > 0 ? 15 / most_below : 0;
+    b->d = f32_to_f16(most_scale / 15);
+    b->dmin = f32_to_f16(most_below / 15);
+    for (int u = 0; u < 16; u++)
+        b->s[u] = (uint8_t)(search_code(inverse * scale[u], 0, 15) | search_code(inverse_below * below[u], 0, 15) << 4);
+    memset(b->q, 0, sizeof b->q);
+    for (int k = 0; k < 256; k++) {
+        const float d = f16_to_f32(b->d) * (float)(b->s[k / 16] & 15), minimum = f16_to_f32(b->dmin) * (float)(b->s[k / 16] >> 4);
+        const int code = d != 0 ? search_code((x[k] + minimum) / d, 0, 3) : found[k];
+        b->q[k / 128 * 32 + k % 32] |= (uint8_t)(code << k % 128 / 32 * 2);
+    }
+}
 #endif

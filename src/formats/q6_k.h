@@ -36,4 +36,22 @@ static void q6_k_pack_row(panel_q6_k *p, int r, const block_q6_k *b) {
 static void q6_k_dequantize_block(float *y, const block_q6_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(b->s[k / 16] * (q6_k_code(b, k) - 32));
 }
+/* The unit's scale of largest magnitude becomes -128, so d may be negative. */
+static void q6_k_quantize_block(block_q6_k *b, const float *x) {
+    float scale[16];
+    uint8_t found[256];
+    for (int u = 0; u < 16; u++) scale[u] = search_scale(x + 16 * u, 16, 32, found + 16 * u);
+    const float largest = value_of_largest_magnitude(scale, 16);
+    memset(b, 0, sizeof *b);
+    if (fabsf(largest) < SEARCH_NOTHING) return;
+    const float inverse = -128 / largest;
+    b->d = f32_to_f16(1 / inverse);
+    for (int u = 0; u < 16; u++) b->s[u] = (int8_t)search_code(inverse * scale[u], -128, 127);
+    for (int k = 0; k < 256; k++) {
+        const float d = f16_to_f32(b->d) * (float)b->s[k / 16];
+        const int code = d != 0 ? search_code(x[k] / d, -32, 31) + 32 : found[k];
+        b->q[k / 128 * 64 + k % 64] |= (uint8_t)((code & 15) << k % 128 / 64 * 4);
+        b->h[k / 128 * 32 + k % 32] |= (uint8_t)(code >> 4 << k % 128 / 32 * 2);
+    }
+}
 #endif
