@@ -269,6 +269,62 @@ typedef struct {
 int ridge_generate(ridge_session *s, const int32_t *prompt, size_t n, const ridge_generate_options *options,
                    ridge_generation *out, ridge_error *err);
 
+/* ---- Profiles: where the time goes ----------------------------------------------------------------------------------------
+ * A profile collects while it is between begin and end, as often as wanted; its sums add up. It slows runs down a little (ridge
+ * profile measures by how much), so speeds are never taken from it.
+ *
+ * All time between begin and end belongs to a phase: that of a run and of what follows it until the next (and, of the first run,
+ * what precedes it). Only the time that collecting itself takes between runs is left out. A phase's total is the sum of its parts:
+ *     total_ns = launch_ns + sampling_ns + host_ns + the sum over its rows of work_ns + imbalance_ns + barrier_ns
+ * Inside a run everything is a mean over the threads. Without any run between begin and end nothing is counted. */
+typedef struct ridge_profile ridge_profile;
+
+typedef enum { RIDGE_PROFILE_PROMPT, RIDGE_PROFILE_DECODE } ridge_profile_phase;       /* runs of several tokens, and of one */
+
+/* One step of the plan. A thread's time in it starts when it left the step before. */
+typedef struct {
+    const char *text;           /* "linear(norm; q k v; bias rope kv)": steps of other layers that do the same have the same text */
+    const char *kind;           /* "linear" */
+    int32_t     layer;          /* -1: outside layers */
+    const char *arithmetic;     /* of most of its operations: "int8", "int16", "bf16", "f32"; "" where none are counted */
+    uint64_t    calls;
+    double      work_ns;        /* computing */
+    double      imbalance_ns;   /* done, while the slowest thread still computed */
+    double      barrier_ns;     /* from the slowest thread's end until all had left */
+    double      bytes, operations;      /* that it must move and compute, from the plan: the numerators of rooflines */
+} ridge_profile_row;
+
+typedef struct {
+    uint64_t runs, tokens;
+    double   total_ns;
+    double   launch_ns;         /* threads on their way into a run and out of it */
+    double   sampling_ns;       /* choosing tokens */
+    double   host_ns;           /* everything else between runs: text of tokens, the callback, the caller */
+} ridge_profile_totals;
+
+/* trace_runs: keep the times of so many last runs for ridge_profile_get_span; each takes 24 bytes a step and thread.
+ * RIDGE_E_UNSUPPORTED where the backend cannot time steps ("reference"). */
+int  ridge_profile_new(ridge_profile **out, ridge_model *m, size_t trace_runs, ridge_error *err);
+void ridge_profile_free(ridge_profile *p);      /* before its model */
+/* RIDGE_E_BAD_ARGUMENT while a profile of the same model collects. */
+int  ridge_profile_begin(ridge_profile *p, ridge_error *err);
+void ridge_profile_end(ridge_profile *p);
+
+/* The rows of a phase [*n], in the plan's order, owned by the profile. totals may be NULL. Not between begin and end. */
+const ridge_profile_row *ridge_profile_rows(const ridge_profile *p, ridge_profile_phase phase, size_t *n, ridge_profile_totals *totals);
+
+/* What one thread did from start to end, on the system's monotonic clock. Thread 0 is the caller's: a run encloses its steps. */
+typedef enum { RIDGE_SPAN_RUN, RIDGE_SPAN_SAMPLING, RIDGE_SPAN_STEP, RIDGE_SPAN_WAIT } ridge_span_kind;
+typedef struct {
+    ridge_span_kind kind;
+    uint32_t    thread, tokens;         /* tokens: of the run */
+    int32_t     layer;                  /* -1: outside layers */
+    const char *text;                   /* of a step and of the wait behind it: the row's; else "prompt", "decode", "sampling" */
+    uint64_t    start_ns, end_ns;       /* may be equal: a run behind which nothing was sampled */
+    double      bytes, operations;      /* of runs and steps, over all threads */
+} ridge_profile_span;
+/* The i-th span of the runs kept; false at the end. */
+bool ridge_profile_get_span(const ridge_profile *p, size_t i, ridge_profile_span *out);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
 /* What a batch costs, for whoever compares a time with the limit. */
+#include "engine/cost_query.h"
 #include "base/memory.h"
 #include "engine/handle.h"
 #include "plan/cost.h"
@@ -14,20 +15,27 @@ static bool looks_like_bf16(const weight *w) {
     return true;
 }
 
-static arithmetic arithmetic_of(const weight *w) {
+arithmetic cost_arithmetic(const weight *w) {
     if (w->format->arithmetic == ARITHMETIC_INT8) return ARITHMETIC_INT8;
     return looks_like_bf16(w) ? ARITHMETIC_BF16 : ARITHMETIC_F32;
 }
 
+const char *cost_arithmetic_name(arithmetic a, bool precise) {
+    switch (a) {
+    case ARITHMETIC_INT8: return precise ? "int16" : "int8";
+    case ARITHMETIC_BF16: return precise ? "f32" : "bf16";
+    default:              return "f32";
+    }
+}
+
 /* The arithmetic of most of the values of the plan's matrices. */
 static const char *most_arithmetic(const plan *p, const weights *w) {
-    static const char *const name[] = { [ARITHMETIC_INT8] = "int8", [ARITHMETIC_BF16] = "bf16", [ARITHMETIC_F32] = "f32" };
     double values[ARITHMETIC_F32 + 1] = {0};
     for (size_t i = 0; i < p->n_tensors; i++)
-        if (!p->tensor[i].is_vector) values[arithmetic_of(&w->weight[i])] += (double)p->tensor[i].rows * p->tensor[i].n;
+        if (!p->tensor[i].is_vector) values[cost_arithmetic(&w->weight[i])] += (double)p->tensor[i].rows * p->tensor[i].n;
     int most = ARITHMETIC_INT8;
     for (int a = 0; a <= ARITHMETIC_F32; a++) if (values[a] > values[most]) most = a;
-    return name[most];
+    return cost_arithmetic_name((arithmetic)most, false);
 }
 
 int ridge_model_cost(const ridge_model *m, uint32_t position, uint32_t tokens, bool logits, ridge_cost *out, error *err) {

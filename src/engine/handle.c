@@ -85,6 +85,7 @@ static int choose_context(ridge_model *m, const ridge_model_options *o, error *e
     m->chunk_tokens = chunk < m->context_tokens ? chunk : m->context_tokens;
     m->max_sessions = o->max_sessions ? o->max_sessions : 1;
     m->all_logits = o->all_logits;
+    m->precise = o->precise;
     return 0;
 }
 

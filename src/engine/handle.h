@@ -18,7 +18,8 @@ struct ridge_model {
     backend           *backend;         /* RIDGE_LOAD_ALL */
     kv_pool           *pool;
     uint32_t           context_tokens, chunk_tokens, max_sessions, n_sessions;
-    bool               all_logits;
+    bool               all_logits, precise;
+    ridge_profile     *profile;         /* the one that collects now, or NULL */
     ridge_model_info   info;
     char               backend_text[120];
     arena              memory;          /* of info's texts */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/profile.h"
 #include "engine/session.h"
 
 struct ridge_sampler {
@@ -148,6 +149,8 @@ int ridge_sampler_new(ridge_sampler **out, const ridge_model *m, const ridge_sam
 int ridge_sampler_next(ridge_sampler *s, const ridge_session *session, int32_t *token, error *err) {
     if (!session->has_logits) return fail(err, RIDGE_E_BAD_ARGUMENT, "there are no logits to choose from: no token was processed yet");
     if (session->model->info.n_vocab != s->n_vocab) return fail(err, RIDGE_E_BAD_ARGUMENT, "the sampler was made for another model");
+    profile_sampling_begins(session->model->profile);
     *token = sampler_next(s, session->logits, session->tokens, session->n_tokens);
+    profile_sampling_ends(session->model->profile);
     return 0;
 }

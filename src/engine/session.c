@@ -2,6 +2,7 @@
 #include "engine/session.h"
 #include <string.h>
 #include "base/memory.h"
+#include "engine/profile.h"
 
 int ridge_session_open(ridge_session **out, ridge_model *m, error *err) {
     *out = NULL;
@@ -74,8 +75,10 @@ static int run_chunk(ridge_session *s, const int32_t *ids, size_t n, float *logi
         .pages = s->kv.pages, .first_output = (uint32_t)(n - n_outputs),
     };
     const batch in = { &part, 1 };
+    profile_run_begins(s->model->profile);
     const int code = s->model->api->run(s->model->backend, &in, logits, err);
     if (code) return code;
+    profile_run_ends(s->model->profile, &in);
     memcpy(s->tokens + s->n_tokens, ids, n * sizeof *ids);
     s->n_tokens += n;
     s->kv.n_positions = (uint32_t)s->n_tokens;
