@@ -22,6 +22,7 @@
     X(bandwidth_unmeasured,    "the memory bandwidth could not be measured")                               \
     X(ceilings_not_saved,      "the measured ceilings could not be saved and will be measured again")      \
     X(format_replaced,         "a tensor's rows do not fit the weight format asked for; a near one was used") \
+    X(history_line_skipped,    "a line of a history of benchmarks could not be used")                      \
     X(history_not_saved,       "the chat history could not be saved")                                      \
     X(fallback_download,       "the first source did not answer; another one was used")
 

@@ -185,13 +185,18 @@ static json_t *field_json(const field *f, int n) {
     return all;
 }
 
-static void print_json(FILE *out, const bench_result *r, size_t flags) {
+json_t *bench_result_json(const bench_result *r) {
     static bench_summary s;
     fields l;
     bench_summarise(r, &s);
     list_fields(&l, r, &s);
     json_t *object = json_object();
     for (size_t i = 0; i < l.n; i++) json_object_set_new(object, l.f[i].name, field_json(&l.f[i], r->n));
+    return object;
+}
+
+static void print_json(FILE *out, const bench_result *r, size_t flags) {
+    json_t *object = bench_result_json(r);
     json_dumpf(object, out, flags | JSON_REAL_PRECISION(9));
     json_decref(object);
 }

@@ -51,6 +51,9 @@ void bench_summarise(const bench_result *r, bench_summary *s);
 /* "pp512", "tg128", "pp512+tg128", "tg128 @ d4096". */
 void bench_test_name(const bench_result *r, char *text, size_t room);
 
+/* All fields, as the JSON formats have them: a new reference, NULL without memory. */
+json_t *bench_result_json(const bench_result *r);
+
 /* How results are written. begin, then row for each, then end. */
 typedef struct {
     const char *name;                       /* "md" */
