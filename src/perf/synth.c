@@ -1,7 +1,6 @@
-/* Synthetic models: see synth.h. The GGUF file's layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3. */
+/* Synthetic models: see synth.h. */
 #include "perf/synth.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/nearest.h"
-#include "model/gguf.h"
+#include "model/gguf_write.h"
 #include "perf/crew.h"
 #include "perf/synth_weights.h"
 
@@ -47,10 +46,10 @@ typedef struct {
     uint32_t          n, rows;              /* rows 1: a vector of f32 */
     content           content;
     const synth_type *type;                 /* of RANDOM */
-    uint64_t          offset, bytes;        /* within the file's data */
+    uint64_t          offset, bytes;        /* within the file's data; put_tensors sets the offset */
 } tensor;
 
-typedef struct { tensor tensor[TENSORS_MOST]; size_t n; uint64_t bytes; } tensors;
+typedef struct { tensor tensor[TENSORS_MOST]; size_t n; } tensors;
 
 /* ---- what the file contains ---------------------------------------------------------------------------------------- */
 
@@ -65,12 +64,11 @@ static const synth_type *fitting(const synth_type *type, uint32_t n) {
 
 static void add(tensors *t, content c, const synth_type *type, uint32_t rows, uint32_t n, const char *name, int layer) {
     tensor *x = &t->tensor[t->n++];
-    *x = (tensor){ .n = n, .rows = rows, .content = c, .offset = t->bytes };
+    *x = (tensor){ .n = n, .rows = rows, .content = c };
     if (layer < 0) snprintf(x->name, sizeof x->name, "%s", name);
     else           snprintf(x->name, sizeof x->name, "blk.%d.%s", layer, name);
     if (c == RANDOM) x->type = fitting(type, n);
     x->bytes = rows * (uint64_t)(c == RANDOM ? format_row_bytes(&formats[x->type->format], n) : n * sizeof(float));
-    t->bytes += (x->bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
 static void list_tensors(tensors *t, const synth_shape *s, const synth_type *type) {
@@ -95,26 +93,12 @@ static void list_tensors(tensors *t, const synth_shape *s, const synth_type *typ
     }
 }
 
-/* ---- the header ---------------------------------------------------------------------------------------------------- */
+/* ---- the metadata -------------------------------------------------------------------------------------------------- */
 
-typedef struct { buffer bytes; uint64_t n_values; } header;
-
-static void put_u32(buffer *b, uint32_t v) { buffer_append(b, &v, sizeof v); }
-static void put_u64(buffer *b, uint64_t v) { buffer_append(b, &v, sizeof v); }
-static void put_string(buffer *b, const char *text) { put_u64(b, strlen(text)); buffer_append_text(b, text); }
-
-static void put_key(header *h, const char *architecture, const char *key, gguf_value_type type) {
-    char full[100];
-    snprintf(full, sizeof full, "%s%s%s", architecture ? architecture : "", architecture ? "." : "", key);
-    put_string(&h->bytes, full);
-    put_u32(&h->bytes, type);
-    h->n_values++;
+static const char *with(const char *architecture, const char *key, char full[100]) {
+    snprintf(full, 100, "%s.%s", architecture, key);
+    return full;
 }
-
-static void number(header *h, const char *architecture, const char *key, uint32_t v) { put_key(h, architecture, key, GGUF_U32); put_u32(&h->bytes, v); }
-static void real(header *h, const char *architecture, const char *key, float v)      { put_key(h, architecture, key, GGUF_F32); buffer_append(&h->bytes, &v, sizeof v); }
-static void text(header *h, const char *key, const char *v)                          { put_key(h, NULL, key, GGUF_STRING); put_string(&h->bytes, v); }
-static void array(header *h, const char *key, gguf_value_type type, uint64_t n)      { put_key(h, NULL, key, GGUF_ARRAY); put_u32(&h->bytes, type); put_u64(&h->bytes, n); }
 
 /* GPT-2's way to write any byte as a visible character: printable ones stand for themselves, others follow from 256 on. */
 static void byte_character(unsigned byte, char out[3]) {
@@ -129,70 +113,51 @@ static void byte_character(unsigned byte, char out[3]) {
 }
 
 /* A byte-level vocabulary that works: 256 bytes, one merge and its token, fillers, three control tokens. */
-static void put_tokenizer(header *h, const synth_shape *s) {
+static void put_tokenizer(gguf_header *h, const synth_shape *s) {
     static const char *const control[] = { "<|endoftext|>", "<|im_start|>", "<|im_end|>" };
     char one[24];
-    text(h, "tokenizer.ggml.model", "gpt2");
-    text(h, "tokenizer.ggml.pre", "qwen2");
-    array(h, "tokenizer.ggml.tokens", GGUF_STRING, s->n_vocab);
+    gguf_write_text(h, "tokenizer.ggml.model", "gpt2");
+    gguf_write_text(h, "tokenizer.ggml.pre", "qwen2");
+    gguf_write_array(h, "tokenizer.ggml.tokens", GGUF_STRING, s->n_vocab);
     for (uint32_t i = 0; i < s->n_vocab; i++) {
         if (i < 256) byte_character(i, one);
         else if (i == 256) snprintf(one, sizeof one, "ab");
         else snprintf(one, sizeof one, "<t%u>", i);
-        put_string(&h->bytes, i >= s->n_vocab - 3 ? control[i - (s->n_vocab - 3)] : one);
+        gguf_write_element_text(h, i >= s->n_vocab - 3 ? control[i - (s->n_vocab - 3)] : one);
     }
-    array(h, "tokenizer.ggml.token_type", GGUF_I32, s->n_vocab);
-    for (uint32_t i = 0; i < s->n_vocab; i++) put_u32(&h->bytes, i >= s->n_vocab - 3 ? 3 : 1);
-    array(h, "tokenizer.ggml.merges", GGUF_STRING, 1);
-    put_string(&h->bytes, "a b");
-    number(h, NULL, "tokenizer.ggml.eos_token_id", s->n_vocab - 1);
-    number(h, NULL, "tokenizer.ggml.bos_token_id", s->n_vocab - 3);
-    number(h, NULL, "tokenizer.ggml.padding_token_id", s->n_vocab - 3);
+    gguf_write_array(h, "tokenizer.ggml.token_type", GGUF_I32, s->n_vocab);
+    for (uint32_t i = 0; i < s->n_vocab; i++) gguf_write_element_u32(h, i >= s->n_vocab - 3 ? 3 : 1);
+    gguf_write_array(h, "tokenizer.ggml.merges", GGUF_STRING, 1);
+    gguf_write_element_text(h, "a b");
+    gguf_write_u32(h, "tokenizer.ggml.eos_token_id", s->n_vocab - 1);
+    gguf_write_u32(h, "tokenizer.ggml.bos_token_id", s->n_vocab - 3);
+    gguf_write_u32(h, "tokenizer.ggml.padding_token_id", s->n_vocab - 3);
 }
 
-static void put_metadata(header *h, const synth_shape *s, const synth_type *type) {
-    char name[64];
+static void put_metadata(gguf_header *h, const synth_shape *s, const synth_type *type) {
+    const struct { const char *key; uint32_t value; } number[] = {
+        { "block_count", s->n_layers }, { "context_length", CONTEXT }, { "embedding_length", s->width }, { "feed_forward_length", s->hidden },
+        { "attention.head_count", s->n_heads }, { "attention.head_count_kv", s->n_kv_heads }, { "attention.key_length", s->head_size },
+        { "attention.value_length", s->head_size }, { "rope.dimension_count", s->head_size }, { "vocab_size", s->n_vocab },
+    };
+    char name[100];
     snprintf(name, sizeof name, "synthetic %s", s->name);
-    text(h, "general.architecture", s->architecture);
-    text(h, "general.name", name);
-    number(h, NULL, "general.file_type", type->file_type);
-    number(h, NULL, "general.alignment", ALIGNMENT);
-    number(h, s->architecture, "block_count", s->n_layers);
-    number(h, s->architecture, "context_length", CONTEXT);
-    number(h, s->architecture, "embedding_length", s->width);
-    number(h, s->architecture, "feed_forward_length", s->hidden);
-    number(h, s->architecture, "attention.head_count", s->n_heads);
-    number(h, s->architecture, "attention.head_count_kv", s->n_kv_heads);
-    number(h, s->architecture, "attention.key_length", s->head_size);
-    number(h, s->architecture, "attention.value_length", s->head_size);
-    number(h, s->architecture, "rope.dimension_count", s->head_size);
-    real(h, s->architecture, "rope.freq_base", s->rope_base);
-    real(h, s->architecture, "attention.layer_norm_rms_epsilon", s->eps);
-    number(h, s->architecture, "vocab_size", s->n_vocab);
+    gguf_write_text(h, "general.architecture", s->architecture);
+    gguf_write_text(h, "general.name", name);
+    gguf_write_u32(h, "general.file_type", type->file_type);
+    gguf_write_u32(h, "general.alignment", ALIGNMENT);
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++) gguf_write_u32(h, with(s->architecture, number[i].key, name), number[i].value);
+    gguf_write_f32(h, with(s->architecture, "rope.freq_base", name), s->rope_base);
+    gguf_write_f32(h, with(s->architecture, "attention.layer_norm_rms_epsilon", name), s->eps);
     put_tokenizer(h, s);
 }
 
-/* Everything before the data, padded to the alignment. */
-static void put_header(buffer *out, const synth_shape *s, const synth_type *type, const tensors *t) {
-    header h = {0};
-    put_metadata(&h, s, type);
-    buffer_append(out, "GGUF", 4);
-    put_u32(out, 3);
-    put_u64(out, t->n);
-    put_u64(out, h.n_values);
-    buffer_append(out, h.bytes.data, h.bytes.n);
-    out->failed |= h.bytes.failed;
-    buffer_free(&h.bytes);
+static void put_tensors(gguf_header *h, tensors *t) {
     for (size_t i = 0; i < t->n; i++) {
-        const tensor *x = &t->tensor[i];
-        put_string(out, x->name);
-        put_u32(out, x->rows > 1 ? 2 : 1);
-        put_u64(out, x->n);
-        if (x->rows > 1) put_u64(out, x->rows);
-        put_u32(out, x->content == RANDOM ? formats[x->type->format].gguf_type : formats[FORMAT_f32].gguf_type);
-        put_u64(out, x->offset);
+        tensor *x = &t->tensor[i];
+        const uint32_t type = x->content == RANDOM ? formats[x->type->format].gguf_type : formats[FORMAT_f32].gguf_type;
+        x->offset = gguf_write_tensor(h, (gguf_string){ x->name, strlen(x->name) }, type, x->rows > 1 ? 2 : 1, (uint64_t[]){ x->n, x->rows }, x->bytes);
     }
-    while (out->n % ALIGNMENT && !out->failed) buffer_append_char(out, 0);
 }
 
 /* ---- the data ------------------------------------------------------------------------------------------------------ */
@@ -201,24 +166,12 @@ typedef struct { uint32_t tensor; uint64_t first_block, n_blocks; } chunk;
 
 typedef struct {
     const tensors *tensors;
-    uint64_t       data_at;         /* in the file */
-    int            file;
+    gguf_output   *file;
     chunk         *chunk;
     size_t         n_chunks;
     atomic_size_t  next;
     atomic_int     failed;          /* errno of the first failure */
 } writing;
-
-static bool write_at(int file, const void *data, size_t n, uint64_t at) {
-    const char *p = data;
-    while (n) {
-        const ssize_t written = pwrite(file, p, n, (off_t)at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        p += written; at += (uint64_t)written; n -= (size_t)written;
-    }
-    return true;
-}
 
 static void fill_vector(float *data, size_t n, float v) { for (size_t i = 0; i < n; i++) data[i] = v; }
 
@@ -234,10 +187,9 @@ static void write_chunks(void *user, team *t, uint32_t rank) {
         const size_t block_bytes = x->content == RANDOM ? formats[x->type->format].block_bytes : sizeof(float);
         if (x->content == RANDOM) synth_fill(x->type, data, c->n_blocks, i + 1);
         else fill_vector((float *)data, c->n_blocks, x->content == ONES ? 1 : 0);
-        if (!write_at(w->file, data, c->n_blocks * block_bytes, w->data_at + x->offset + c->first_block * block_bytes)) {
-            expected = 0;
-            atomic_compare_exchange_strong(&w->failed, &expected, errno ? errno : EIO);
-        }
+        expected = 0;
+        const int failed = gguf_write_data(w->file, x->offset + c->first_block * block_bytes, data, c->n_blocks * block_bytes);
+        if (failed) atomic_compare_exchange_strong(&w->failed, &expected, failed);
     }
     memory_free(data);
 }
@@ -254,14 +206,12 @@ static size_t list_chunks(const tensors *t, chunk *out) {
     return n;
 }
 
-static int write_data(int file, const buffer *head, const tensors *t, error *err) {
-    writing w = { .tensors = t, .data_at = head->n, .file = file, .n_chunks = list_chunks(t, NULL) };
+static int write_data(gguf_output *file, const tensors *t, error *err) {
+    writing w = { .tensors = t, .file = file, .n_chunks = list_chunks(t, NULL) };
     w.chunk = memory_new(w.n_chunks, sizeof *w.chunk);
     if (!w.chunk) return fail_memory(err, w.n_chunks * sizeof *w.chunk, "a list of the file's parts");
     list_chunks(t, w.chunk);
-    int code = 0;
-    if (!write_at(file, head->data, head->n, 0) || ftruncate(file, (off_t)(head->n + t->bytes))) code = fail(err, RIDGE_E_IO, "cannot write: %s", strerror(errno));
-    if (!code) code = crew_each(crew_cores(), write_chunks, &w, err);
+    int code = crew_each(crew_cores(), write_chunks, &w, err);
     const int failed = atomic_load(&w.failed);
     if (!code && failed) code = fail(err, failed == ENOMEM ? RIDGE_E_NO_MEMORY : RIDGE_E_IO, "cannot write: %s", strerror(failed));
     memory_free(w.chunk);
@@ -272,23 +222,19 @@ int synth_write(const char *path, const synth_shape *shape, const char *type_nam
     const synth_type *type;
     int code = synth_type_find(&type, type_name, err);
     if (code) return code;
-    buffer head = {0}, temporary = {0};
-    int file = -1;
+    gguf_header head = { .alignment = ALIGNMENT };
+    gguf_output *file;
     tensors *t = memory_new(1, sizeof *t);
-    if (!t) { code = fail_memory(err, sizeof *t, "a list of tensors"); goto done; }
+    if (!t) return fail_memory(err, sizeof *t, "a list of tensors");
     list_tensors(t, shape, type);
-    put_header(&head, shape, type, t);
-    buffer_printf(&temporary, "%s.%ld.part", path, (long)getpid());
-    if (head.failed || temporary.failed) { code = fail_memory(err, head.n, "the file's header"); goto done; }
-    file = open(temporary.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (file < 0) { code = fail(err, RIDGE_E_IO, "%s cannot be written: %s", path, strerror(errno)); goto done; }
-    code = write_data(file, &head, t, err);
-    if (close(file) && !code) code = fail(err, RIDGE_E_IO, "cannot write: %s", strerror(errno));
-    if (!code && rename(temporary.data, path)) code = fail(err, RIDGE_E_IO, "cannot rename to it: %s", strerror(errno));
-    if (code) { fail_within(err, "%s", path); unlink(temporary.data); }
-done:
-    buffer_free(&temporary);
-    buffer_free(&head);
+    put_metadata(&head, shape, type);
+    put_tensors(&head, t);
+    code = gguf_write_open(&file, path, &head, err);
+    if (!code && (code = write_data(file, t, err))) {
+        fail_within(err, "%s", path);
+        gguf_write_discard(file);
+    } else if (!code) code = gguf_write_finish(file, false, err);
+    gguf_header_free(&head);
     memory_free(t);
     return code;
 }
