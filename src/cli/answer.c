@@ -48,6 +48,11 @@ int answer_ask(answer *a, ridge_session *s, ridge_sampler *sampler, const ridge_
     return r.code;
 }
 
+void answer_hint(error *err, const char *hint) {
+    const error before = *err;
+    fail(err, before.code, "%s; %s", before.text, hint);
+}
+
 void answer_free(answer *a) {
     buffer_free(&a->text);
     ridge_tokens_free(&a->tokens);

@@ -27,3 +27,6 @@ typedef struct {
 /* Continues the prompt. Ctrl-C ends it; a->g.end tells. On failure what has come so far is in *a. */
 int  answer_ask(answer *a, ridge_session *s, ridge_sampler *sampler, const ridge_tokens *prompt, const answer_settings *settings, error *err);
 void answer_free(answer *a);
+
+/* Puts "; <hint>" behind the sentence that err holds. */
+void answer_hint(error *err, const char *hint);

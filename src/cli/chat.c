@@ -143,7 +143,7 @@ static int say(chat *c, const char *text, size_t n, error *err) {
     if (code) return code;
     code = reply(c, err);
     if (code) conversation_drop_last(&c->messages);         /* as if it had not been said */
-    if (code == RIDGE_E_CONTEXT_FULL) fail_within(err, "/clear starts anew, -c makes the context larger");
+    if (code == RIDGE_E_CONTEXT_FULL) answer_hint(err, "/clear starts anew, -c makes it larger");
     return code;
 }
 

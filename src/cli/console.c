@@ -30,6 +30,24 @@ static char *show_prompt(EditLine *editor) {
     return (char *)c->prompt;
 }
 
+/* Reads one character for libedit: 1, 0 at the end, -1 after Ctrl-C. What is not UTF-8 is dropped. */
+static int read_character(EditLine *editor, wchar_t *out) {
+    (void)editor;
+    mbstate_t state = {0};
+    for (;;) {
+        char byte;
+        if (!interrupt_wait(STDIN_FILENO)) {
+            errno = EINTR;
+            return -1;
+        }
+        const ssize_t n = read(STDIN_FILENO, &byte, 1);
+        if (n != 1) return (int)n;
+        const size_t used = mbrtowc(out, &byte, 1, &state);
+        if (used == (size_t)-1) state = (mbstate_t){0};
+        else if (used != (size_t)-2) return 1;
+    }
+}
+
 /* Wide text that grows; terminated. */
 typedef struct { wchar_t *text; size_t n, room; } wide_text;
 
@@ -97,6 +115,7 @@ static bool start_editing(console *c) {
     el_set(c->editor, EL_HIST, history, c->history);
     el_set(c->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_set(c->editor, EL_SETTY, "-d", "-icrnl", "-inlcr", NULL);       /* what is pasted comes as it is: "\r\n" is one line end */
+    el_wset(c->editor, EL_GETCFN, read_character);
     el_set(c->editor, EL_ADDFN, "ridge-paste", "insert a pasted block", paste);
     el_set(c->editor, EL_BIND, "\033[200~", "ridge-paste", NULL);
     load_history(c);
@@ -127,7 +146,7 @@ void console_close(console *c) {
 /* libedit's line, with its newline, or NULL at the end and after Ctrl-C. */
 static const char *read_edited(console *c, const char *prompt, int *n) {
     c->prompt = prompt;
-    el_resize(c->editor);
+    el_set(c->editor, EL_PREP_TERM, 1);         /* before the prompt is seen: a Ctrl-D that comes sooner would be lost */
     fputs("\033[?2004h", stderr);
     fflush(stderr);
     const char *text = el_gets(c->editor, n);

@@ -7,7 +7,9 @@
 void interrupt_cancels(ridge_session *s, bool insisting);
 /* Ctrl-C ends the program again. */
 void interrupt_ends_program(void);
-/* Ctrl-C only interrupts a blocking read, and interrupt_taken tells. */
+/* Ctrl-C only ends interrupt_wait and blocking reads, and interrupt_taken tells. */
 void interrupt_is_noticed(void);
+/* Waits until fd can be read, or is at its end: true; false after a Ctrl-C, whichever thread the system gave it to. */
+bool interrupt_wait(int fd);
 /* True once after a Ctrl-C. */
 bool interrupt_taken(void);

@@ -76,7 +76,7 @@ static int write_rows(ridge_session *s, size_t n_vocab, const arguments *a, cons
 static int write_logits(ridge_model *m, const arguments *a, const ridge_tokens *t, error *err) {
     const ridge_model_info info = ridge_model_get_info(m);
     if (t->n > info.context_tokens)
-        return fail(err, RIDGE_E_CONTEXT_FULL, "%zu tokens do not fit into the context of %u: -c makes it larger", t->n, info.context_tokens);
+        return fail(err, RIDGE_E_CONTEXT_FULL, "%zu tokens do not fit into the context of %u; -c makes it larger", t->n, info.context_tokens);
     ridge_session *s;
     int code = ridge_session_open(&s, m, err);
     if (code) return code;

@@ -83,7 +83,7 @@ static int run_once(ridge_model *m, const run_arguments *a, const buffer *text, 
     if (!code) code = ridge_session_open(&s, m, err);
     const double before = clock_seconds() - a->started;
     if (!code) code = answer_ask(&got, s, sampler, &prompt, &a->answer, err);
-    if (code == RIDGE_E_CONTEXT_FULL) fail_within(err, "-c makes the context larger");
+    if (code == RIDGE_E_CONTEXT_FULL) answer_hint(err, "-c makes it larger");
     if (!code) code = finish(m, a, &got, sampler, before, events, err);
     answer_free(&got);
     ridge_tokens_free(&prompt);

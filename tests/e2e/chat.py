@@ -47,7 +47,10 @@ class Terminal:
         if self.pid == 0:
             if output:
                 os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
-            os.execve(RIDGE, [RIDGE, "run", "-m", MODEL, *arguments], variables)
+            try:
+                os.execve(RIDGE, [RIDGE, "run", "-m", MODEL, "--seed", "1", *arguments], variables)
+            finally:
+                os._exit(127)
 
     def read(self, until, seconds=60):
         """Everything up to and with what matches `until`; what follows stays for the next read."""
@@ -73,7 +76,7 @@ class Terminal:
     def say(self, text):
         """Types a line; returns what is shown up to the next prompt."""
         self.write(text + b"\r")
-        return self.read(PROMPT)
+        return self.read(b"\x1b[?2004l") + self.read(PROMPT)   # the line was taken; what comes then
 
     def end(self):
         """Waits for the program's end; its exit code."""
@@ -219,11 +222,12 @@ class Chat(unittest.TestCase):
             t.end()
 
     def test_without_a_terminal(self):
-        done = subprocess.run([RIDGE, "run", "-m", MODEL, "-cnv", "-n", "2", "--no-perf", "--ignore-eos"], input=b"Hello\n/clear\nHello again\n",
-                              capture_output=True, timeout=60, env={**os.environ, "XDG_CACHE_HOME": FOLDER + "/cache"})
+        done = subprocess.run([RIDGE, "run", "-m", MODEL, "-cnv", "-n", "2", "--no-perf", "--ignore-eos", "-s", "1"],
+                              input=b"Hello\n/clear\nHello again\n", capture_output=True, timeout=60,
+                              env={**os.environ, "XDG_CACHE_HOME": FOLDER + "/cache"})
         self.assertEqual(done.returncode, 0)
         self.assertEqual(done.stderr.count(b"starts anew"), 1)
-        self.assertNotIn(b"\x1b", done.stderr + done.stdout)
+        self.assertNotIn(b"\x1b[", done.stderr + done.stdout)
 
 
 if __name__ == "__main__":
