@@ -6,13 +6,12 @@
 #include <string.h>
 
 enum {
-    CHUNK_FLOATS = 16384,               /* 64 KB of results stay in a core's cache until the epilogue has seen them */
     PANEL_SCRATCH_BYTES = 1 << 20,      /* --no-pack: panels made at once, unless a granule needs more */
     MAX_HEAD_SIZE = 1024,
 };
 
 static const cpu_tuning default_tuning = {
-    .prefetch_bytes = 4096, .next_step_bytes = 16384, .block_bytes = 1 << 20, .chunk_floats = CHUNK_FLOATS, .own_rows = 4,
+    .prefetch_bytes = 4096, .next_step_bytes = 16384, .chunk_floats = 65536, .group_panels = 8, .most_panels = 256, .own_rows = 4,
 };
 
 static void cpu_close(backend *b) {

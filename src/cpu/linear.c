@@ -1,7 +1,7 @@
 /* The linear step: prologue (norm, the forms of the input that the matrices want), panels times activations, epilogue.
  *
- * Work is cut three ways: threads own ranges of panels, tokens pass in blocks whose activations fit the cache, and panels in
- * chunks whose results the epilogue finds in the cache. No cut changes a bit. */
+ * Work is cut three ways: threads own ranges of panels, and each passes in chunks of panels and blocks of tokens, so that the
+ * epilogue finds the results in the cache. No cut changes a bit. */
 #include "cpu/state.h"
 #include <assert.h>
 #include <string.h>
@@ -151,21 +151,21 @@ static void do_piece(const linear_call *c, piece p) {
     epilogue(c, &p);
 }
 
+/* Kernels like several panels at once and all tokens; the epilogue likes results that are still in the cache. */
 static void choose_cuts(linear_call *c) {
     const backend *b = c->b;
-    size_t token_bytes = 1;
-    for (int kind = 0; kind < ACTIVATION_COUNT; kind++) if (c->token_bytes[kind] > token_bytes) token_bytes = c->token_bytes[kind];
-    const size_t granule_floats = (size_t)c->l->granule * PANEL_ROWS * (c->s->glu != GLU_NONE ? 2 : 1);
-    size_t rows = b->tuning.block_bytes / token_bytes;
-    if (rows > b->tuning.chunk_floats / granule_floats) rows = b->tuning.chunk_floats / granule_floats;
+    const size_t granule_panels = (size_t)c->l->granule * (c->s->glu != GLU_NONE ? 2 : 1);
+    const size_t wanted = round_up_size(b->tuning.group_panels, granule_panels);        /* a multiple of both, where they are powers of two */
+    size_t rows = b->tuning.chunk_floats / (wanted * PANEL_ROWS);
     if (rows < 1) rows = 1;
     const size_t blocks = (c->rows + rows - 1) / rows;          /* equal blocks: no small one at the end */
     c->block_rows = (uint32_t)((c->rows + blocks - 1) / blocks);
-    size_t granules = b->tuning.chunk_floats / (granule_floats * c->block_rows);
-    if (!c->l->matrix[0].packed) {                              /* a chunk of panels must fit the scratch, and is packed once only */
+    size_t granules = b->tuning.chunk_floats / (granule_panels * PANEL_ROWS * c->block_rows);
+    if (granules > b->tuning.most_panels / granule_panels) granules = b->tuning.most_panels / granule_panels;
+    if (!c->l->matrix[0].packed) {                              /* a chunk of panels must fit the scratch */
         size_t granule_bytes = 1;
         for (unsigned i = 0; i < c->l->n; i++) {
-            const size_t bytes = round_up_size(c->l->matrix[i].panel_bytes, 64) * (c->l->alternate ? 2 : 1) * c->l->granule;
+            const size_t bytes = round_up_size(c->l->matrix[i].panel_bytes, 64) * granule_panels;
             if (bytes > granule_bytes) granule_bytes = bytes;
         }
         if (granules > b->panels_room / granule_bytes) granules = b->panels_room / granule_bytes;

@@ -41,8 +41,9 @@ typedef struct {
 typedef struct {
     size_t   prefetch_bytes;        /* distance within a stream of panels */
     size_t   next_step_bytes;       /* of the next linear step's panels, asked for before a barrier */
-    size_t   block_bytes;           /* prepared activations that one pass over the panels works on */
-    size_t   chunk_floats;          /* results that one call of a kernel leaves, before the epilogue */
+    size_t   chunk_floats;          /* most results that one call of a kernel leaves, before the epilogue */
+    size_t   group_panels;          /* panels in a call that kernels for many tokens work best with */
+    size_t   most_panels;           /* panels in a call at most */
     uint32_t own_rows;              /* up to so many rows each thread prepares activations itself instead of waiting for the others */
 } cpu_tuning;
 
