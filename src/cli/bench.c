@@ -3,8 +3,10 @@
 #include <string.h>
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "cli/bench_history.h"
 #include "cli/bench_run.h"
 #include "cli/commands.h"
+#include "cli/exit_codes.h"
 #include "cli/flags.h"
 #include "cli/hub.h"
 #include "perf/number_list.h"
@@ -23,9 +25,19 @@ typedef struct {
     int          repetitions;
     bool         precise, pack, warm_up, progress;
     const char  *output, *output_error;
+    bench_history history;
+    bool         slower;                /* than what it is compared with */
+    int          argc;                  /* the command line as it was given */
+    char       **argv;
 } arguments;
 
-typedef struct { const bench_printer *to_out, *to_error; size_t index; } outputs;
+typedef struct {
+    const bench_printer *to_out, *to_error;
+    size_t         index;
+    bench_history *history;
+    int            history_code;        /* of the first result that could not be recorded; history_error says why */
+    error          history_error;
+} outputs;
 
 static int parse_words(void *store, const char *text, error *err) {
     word_list *l = store;
@@ -89,6 +101,7 @@ static void print_result(void *user, const bench_result *r) {
     if (o->to_out) { o->to_out->row(stdout, r, o->index); fflush(stdout); }
     if (o->to_error) o->to_error->row(stderr, r, o->index);
     o->index++;
+    if (!o->history_code) o->history_code = bench_history_result(o->history, r, &o->history_error);
 }
 
 /* Every combination of the lists, models outermost, so that a file stays in the system's cache. */
@@ -117,11 +130,14 @@ static int check_numbers(const arguments *a, error *err) {
     return 0;
 }
 
-static int run(const arguments *a, error *err) {
+/* Where the comparison goes: stdout, unless a program reads that. */
+static FILE *comparison_stream(const arguments *a) { return strcmp(a->output, "md") && strcmp(a->output, "none") ? stderr : stdout; }
+
+static int run(arguments *a, error *err) {
     static bench_test tests[TESTS_MOST];
     static buffer paths[MODELS_MOST + 1];
     size_t n_tests = 0, n_paths = 0;
-    outputs o = { .to_out = bench_printer_find(a->output), .to_error = bench_printer_find(a->output_error) };      /* "none" has no printer */
+    outputs o = { .to_out = bench_printer_find(a->output), .to_error = bench_printer_find(a->output_error), .history = &a->history };      /* "none" has no printer */
     int code = check_numbers(a, err);
     if (!code) code = list_tests(a, tests, &n_tests, err);
     if (!code) code = list_models(a, paths, &n_paths, err);
@@ -132,8 +148,21 @@ static int run(const arguments *a, error *err) {
         if (o.to_out) o.to_out->end(stdout);
         if (o.to_error) o.to_error->end(stderr);
         if (!code && (fflush(stdout) || ferror(stdout))) code = fail(err, RIDGE_E_IO, "standard output cannot be written");
+        if (!code && o.history_code) { *err = o.history_error; code = o.history_code; }
+        if (!code) code = bench_history_end(&a->history, comparison_stream(a), &a->slower, err);
     }
     for (size_t i = 0; i <= MODELS_MOST; i++) buffer_free(&paths[i]);
+    return code;
+}
+
+/* What the flags ask for: running, or comparing what was run elsewhere. */
+static int run_or_compare(arguments *a, error *err) {
+    bench_history *h = &a->history;
+    int code = bench_history_begin(h, err);
+    if (!code && h->binary) code = bench_history_race(h, a->argc, a->argv, a->repetitions, a->progress, comparison_stream(a), &a->slower, err);
+    else if (!code && h->recorded) code = bench_history_end(h, comparison_stream(a), &a->slower, err);
+    else if (!code) code = run(a, err);
+    bench_history_free(h);
     return code;
 }
 
@@ -143,6 +172,7 @@ int cmd_bench(int argc, char **argv) {
         .types = { .word = { "q8_0" }, .n = 1 }, .fuses = { .word = { "all" }, .n = 1 }, .prompts = { { 512 }, 1 }, .gens = { { 128 }, 1 }, .depths = { { 0 }, 1 },
         .threads = { { crew_cores() }, 1 }, .batches = { { 2048 }, 1 }, .micro_batches = { { 512 }, 1 },
         .repetitions = 5, .pack = true, .warm_up = true, .output = "md", .output_error = "none",
+        .history = { .threshold = 2 }, .argc = argc, .argv = argv,
     };
     bool cold = false;
     const flag model_flags[] = {
@@ -172,11 +202,20 @@ int cmd_bench(int argc, char **argv) {
         { "-oe --output-err", "FORMAT", "on stderr (none)", .text = &a.output_error, .choices = "none " BENCH_PRINTERS },
         { "--progress", NULL, "say on stderr what is running", .on = &a.progress },
     };
+    const flag history_flags[] = {
+        { "--record", "FILE", "append the results, with every sample, to a .jsonl file; \"default\": the one that --compare COMMIT reads", .text = &a.history.record },
+        { "--compare", "REF", "the latest results of the same tests in a .jsonl file, or those of a commit: exit code 1 where one is\n"
+                              "significantly slower; or another ridge program, as below", .text = &a.history.compare },
+        { "--compare-binary", "PROGRAM", "run that and this program in turn, -r times each (8 at least), and compare the pairs", .text = &a.history.binary },
+        { "--threshold", "PERCENT", "a loss up to this is none (2)", .real = &a.history.threshold, .least = 0, .most = 90 },
+        { "--recorded", "FILE", "compare these results, without running anything", .text = &a.history.recorded },
+    };
     const command_line line = {
         .usage = "ridge bench [flags] -m MODEL | --shape NAME",
         .about = "Measures tokens per second, and how near each test came to what this machine allows: its read bandwidth and its arithmetic\n"
                  "peak, probed beside every repetition. NUMBERS are lists and ranges: 16,512 or 128-1024*2 or 64-256+64.",
-        .groups = { FLAG_GROUP("Model", model_flags), FLAG_GROUP("Tests", test_flags), FLAG_GROUP("Run", run_flags), FLAG_GROUP("Output", output_flags) },
+        .groups = { FLAG_GROUP("Model", model_flags), FLAG_GROUP("Tests", test_flags), FLAG_GROUP("Run", run_flags), FLAG_GROUP("Output", output_flags),
+                    FLAG_GROUP("History", history_flags) },
         .after = "Example: ridge bench --shape qwen2.5-0.5b --type f16,q8_0 -p 512 -n 128 -o jsonl",
     };
     int n_rest;
@@ -184,7 +223,7 @@ int cmd_bench(int argc, char **argv) {
     int code = flags_parse(&line, argc, argv, &n_rest, &err);
     a.warm_up = !cold;
     if (!code && n_rest) code = fail(&err, RIDGE_E_BAD_ARGUMENT, "ridge bench takes no argument, not \"%s\": give the model as -m", argv[1]);
-    if (!code) code = run(&a, &err);
+    if (!code) code = run_or_compare(&a, &err);
     text_list_free(&a.models);
-    return command_end(code, &err);
+    return !code && a.slower ? EXIT_FAILED : command_end(code, &err);
 }
