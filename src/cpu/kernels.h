@@ -77,7 +77,8 @@ typedef struct {
      * as FORMAT_bf16, whatever its file's format. */
     matmul_fn *matmul[FORMAT_COUNT][ACTIVATION_COUNT];
 
-    pack_fn *pack[FORMAT_COUNT];        /* never NULL */
+    pack_fn *pack[FORMAT_COUNT];            /* never NULL */
+    pack_fn *pack_as_bf16[FORMAT_COUNT];    /* as format_pack_as_bf16: of the dense formats */
 
     row_kernels    rows;
     attend_kernels attend;

@@ -26,6 +26,7 @@ WORD codes  codes_add(codes c, int x)               { BOTH c.h[i] = _mm256_add_e
 WORD void   codes_store(void *p, codes c)           { BOTH _mm256_storeu_si256((__m256i *)p + i, c.h[i]); }
 
 WORD ints   ints_set(int32_t x)                     { ints r; BOTH r.h[i] = _mm256_set1_epi32(x); return r; }
+WORD ints   ints_load(const void *p)                { ints r; BOTH r.h[i] = _mm256_loadu_si256((const __m256i *)p + i); return r; }
 WORD ints   ints_load_u8(const uint8_t *p)          { ints r; BOTH r.h[i] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i))); return r; }
 WORD ints   ints_load_i8(const int8_t *p)           { ints r; BOTH r.h[i] = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i))); return r; }
 WORD ints   ints_field(ints a, int from, int bits, int to) {
@@ -35,6 +36,8 @@ WORD ints   ints_field(ints a, int from, int bits, int to) {
     return a;
 }
 WORD ints   ints_or(ints a, ints b)                 { BOTH a.h[i] = _mm256_or_si256(a.h[i], b.h[i]); return a; }
+WORD ints   ints_and(ints a, ints b)                { BOTH a.h[i] = _mm256_and_si256(a.h[i], b.h[i]); return a; }
+WORD ints   ints_xor(ints a, ints b)                { BOTH a.h[i] = _mm256_xor_si256(a.h[i], b.h[i]); return a; }
 WORD ints   ints_add(ints a, ints b)                { BOTH a.h[i] = _mm256_add_epi32(a.h[i], b.h[i]); return a; }
 WORD ints   ints_shift_left(ints a, int by)         { BOTH a.h[i] = _mm256_slli_epi32(a.h[i], by); return a; }
 WORD ints   ints_shift_right(ints a, int by)        { BOTH a.h[i] = _mm256_sra_epi32(a.h[i], _mm_cvtsi32_si128(by)); return a; }
@@ -72,6 +75,31 @@ WORD floats floats_fma(floats a, floats b, floats c){ BOTH a.h[i] = _mm256_fmadd
 WORD floats floats_negative(floats a)               { BOTH a.h[i] = _mm256_xor_ps(a.h[i], _mm256_set1_ps(-0.0f)); return a; }
 WORD void   floats_store(float *p, floats a)        { BOTH _mm256_storeu_ps(p + 8 * i, a.h[i]); }
 WORD void   prefetch(const char *p)                 { _mm_prefetch(p, _MM_HINT_T0); }
+
+WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
+    BOTH {
+        const char *p = (const char *)rows + (size_t)i * 8 * row_bytes;
+        __m256i r[4];
+        for (int j = 0; j < 4; j++, p += row_bytes)             /* rows j and j + 4 of eight */
+            r[j] = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p)), _mm_loadu_si128((const __m128i *)(p + 4 * row_bytes)), 1);
+        const __m256i a = _mm256_unpacklo_epi32(r[0], r[1]), b = _mm256_unpacklo_epi32(r[2], r[3]);
+        const __m256i c = _mm256_unpackhi_epi32(r[0], r[1]), d = _mm256_unpackhi_epi32(r[2], r[3]);
+        out[0].h[i] = _mm256_unpacklo_epi64(a, b);
+        out[1].h[i] = _mm256_unpackhi_epi64(a, b);
+        out[2].h[i] = _mm256_unpacklo_epi64(c, d);
+        out[3].h[i] = _mm256_unpackhi_epi64(c, d);
+    }
+}
+WORD void   ints_stream(void *p, ints a)            { BOTH _mm256_stream_si256((__m256i *)p + i, a.h[i]); }
+WORD void   stream_32_bytes(void *p, const uint64_t v[4]) { _mm256_stream_si256(p, _mm256_set_epi64x((long long)v[3], (long long)v[2], (long long)v[1], (long long)v[0])); }
+WORD void   stream_end(void)                        { _mm_sfence(); }
+WORD ints   ints_unzip(ints a) {
+    const __m256i low = _mm256_set1_epi32(0xffff);
+    ints r;
+    r.h[0] = _mm256_permute4x64_epi64(_mm256_packus_epi32(_mm256_and_si256(a.h[0], low), _mm256_and_si256(a.h[1], low)), 0xd8);
+    r.h[1] = _mm256_permute4x64_epi64(_mm256_packus_epi32(_mm256_srli_epi32(a.h[0], 16), _mm256_srli_epi32(a.h[1], 16)), 0xd8);
+    return r;
+}
 
 enum { ATTEND_TILE_QUERIES = 2, ATTEND_TILE_VECTORS = 2 };
 WORD ints   ints_round(floats a)                    { ints r; BOTH r.h[i] = _mm256_cvtps_epi32(a.h[i]); return r; }

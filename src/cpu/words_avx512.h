@@ -21,6 +21,7 @@ WORD codes  codes_add(codes c, int x)               { return _mm512_add_epi8(c, 
 WORD void   codes_store(void *p, codes c)           { _mm512_storeu_si512(p, c); }
 
 WORD ints   ints_set(int32_t x)                     { return _mm512_set1_epi32(x); }
+WORD ints   ints_load(const void *p)                { return _mm512_loadu_si512(p); }
 WORD ints   ints_load_u8(const uint8_t *p)          { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 WORD ints   ints_load_i8(const int8_t *p)           { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 WORD ints   ints_field(ints a, int from, int bits, int to) {
@@ -29,6 +30,8 @@ WORD ints   ints_field(ints a, int from, int bits, int to) {
     return _mm512_and_si512(a, _mm512_set1_epi32(((1 << bits) - 1) << to));
 }
 WORD ints   ints_or(ints a, ints b)                 { return _mm512_or_si512(a, b); }
+WORD ints   ints_and(ints a, ints b)                { return _mm512_and_si512(a, b); }
+WORD ints   ints_xor(ints a, ints b)                { return _mm512_xor_si512(a, b); }
 WORD ints   ints_add(ints a, ints b)                { return _mm512_add_epi32(a, b); }
 WORD ints   ints_shift_left(ints a, int by)         { return _mm512_slli_epi32(a, (unsigned)by); }
 WORD ints   ints_shift_right(ints a, int by)        { return _mm512_sra_epi32(a, _mm_cvtsi32_si128(by)); }
@@ -48,6 +51,32 @@ WORD floats floats_fma(floats a, floats b, floats c){ return _mm512_fmadd_ps(a, 
 WORD floats floats_negative(floats a)               { return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f)); }
 WORD void   floats_store(float *p, floats a)        { _mm512_storeu_ps(p, a); }
 WORD void   prefetch(const char *p)                 { _mm_prefetch(p, _MM_HINT_T0); }
+
+WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
+    const char *p = rows;
+    __m512i r[4];
+    for (int i = 0; i < 4; i++, p += row_bytes) {           /* rows i, i + 4, i + 8 and i + 12 */
+        r[i] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
+        r[i] = _mm512_inserti32x4(r[i], _mm_loadu_si128((const __m128i *)(p + 4 * row_bytes)), 1);
+        r[i] = _mm512_inserti32x4(r[i], _mm_loadu_si128((const __m128i *)(p + 8 * row_bytes)), 2);
+        r[i] = _mm512_inserti32x4(r[i], _mm_loadu_si128((const __m128i *)(p + 12 * row_bytes)), 3);
+    }
+    const __m512i a = _mm512_unpacklo_epi32(r[0], r[1]), b = _mm512_unpacklo_epi32(r[2], r[3]);
+    const __m512i c = _mm512_unpackhi_epi32(r[0], r[1]), d = _mm512_unpackhi_epi32(r[2], r[3]);
+    out[0] = _mm512_unpacklo_epi64(a, b);
+    out[1] = _mm512_unpackhi_epi64(a, b);
+    out[2] = _mm512_unpacklo_epi64(c, d);
+    out[3] = _mm512_unpackhi_epi64(c, d);
+}
+WORD void   ints_stream(void *p, ints a) {
+    _mm256_stream_si256(p, _mm512_castsi512_si256(a));
+    _mm256_stream_si256((__m256i *)p + 1, _mm512_extracti64x4_epi64(a, 1));
+}
+WORD void   stream_32_bytes(void *p, const uint64_t v[4]) { _mm256_stream_si256(p, _mm256_set_epi64x((long long)v[3], (long long)v[2], (long long)v[1], (long long)v[0])); }
+WORD void   stream_end(void)                        { _mm_sfence(); }
+WORD ints   ints_unzip(ints a) {
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)), _mm512_cvtepi32_epi16(_mm512_srli_epi32(a, 16)), 1);
+}
 
 enum { ATTEND_TILE_QUERIES = 4, ATTEND_TILE_VECTORS = 4 };
 WORD ints   ints_round(floats a)                    { return _mm512_cvtps_epi32(a); }

@@ -20,10 +20,13 @@ WORD codes  codes_add(codes c, int x)               { ROWS for (int j = 0; j < 4
 WORD void   codes_store(void *p, codes c)           { memcpy(p, &c, sizeof c); }
 
 WORD ints   ints_set(int32_t x)                     { ints a; ROWS a.v[r] = x; return a; }
+WORD ints   ints_load(const void *p)                { ints a; memcpy(&a, p, sizeof a); return a; }
 WORD ints   ints_load_u8(const uint8_t *p)          { ints a; ROWS a.v[r] = p[r]; return a; }
 WORD ints   ints_load_i8(const int8_t *p)           { ints a; ROWS a.v[r] = p[r]; return a; }
 WORD ints   ints_field(ints a, int from, int bits, int to) { ROWS a.v[r] = (a.v[r] >> from & ((1 << bits) - 1)) << to; return a; }
 WORD ints   ints_or(ints a, ints b)                 { ROWS a.v[r] |= b.v[r]; return a; }
+WORD ints   ints_and(ints a, ints b)                { ROWS a.v[r] &= b.v[r]; return a; }
+WORD ints   ints_xor(ints a, ints b)                { ROWS a.v[r] ^= b.v[r]; return a; }
 WORD ints   ints_add(ints a, ints b)                { ROWS a.v[r] += b.v[r]; return a; }
 WORD ints   ints_shift_left(ints a, int by)         { ROWS a.v[r] = (int32_t)((uint32_t)a.v[r] << by); return a; }
 WORD ints   ints_shift_right(ints a, int by)        { ROWS a.v[r] >>= by; return a; }
@@ -41,6 +44,17 @@ WORD floats floats_fma(floats a, floats b, floats c){ ROWS a.v[r] = fmaf(a.v[r],
 WORD floats floats_negative(floats a)               { ROWS a.v[r] = -a.v[r]; return a; }
 WORD void   floats_store(float *p, floats a)        { memcpy(p, &a, sizeof a); }
 WORD void   prefetch(const char *p)                 { (void)p; }
+
+/* What packing needs. Streams go past the cache and want an alignment of 32; stream_end comes before others may read them. */
+/* out[j], lane r = dword j of the 16 bytes of row r; rows are row_bytes apart. */
+WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
+    ROWS for (int j = 0; j < 4; j++) memcpy(&out[j].v[r], (const char *)rows + (size_t)r * row_bytes + 4 * j, 4);
+}
+WORD void   ints_stream(void *p, ints a)            { memcpy(p, &a, sizeof a); }
+WORD void   stream_32_bytes(void *p, const uint64_t v[4]) { memcpy(p, v, 32); }
+WORD void   stream_end(void)                        { }
+/* The lower halves of all lanes, then the upper ones. */
+WORD ints   ints_unzip(ints a)                      { uint16_t v[2][16]; ROWS { v[0][r] = (uint16_t)a.v[r]; v[1][r] = (uint16_t)((uint32_t)a.v[r] >> 16); } return ints_load(v); }
 
 /* What rows and attention need beyond that. */
 enum { ATTEND_TILE_QUERIES = 1, ATTEND_TILE_VECTORS = 1 };      /* a tile of attention: queries x vectors of positions or dimensions */

@@ -13,6 +13,11 @@ static inline uint8_t every_fourth_bit(const uint8_t *bits, int j) {
     return (uint8_t)byte;
 }
 
+/* n bytes of row r, a multiple of four, into a panel's dwords [n / 4][16][4]: what every panel of the K formats does with them. */
+static inline void spread(uint8_t (*to)[16][4], int r, const void *from, int n) {
+    for (int i = 0; i < n; i++) to[i / 4][r][i % 4] = ((const uint8_t *)from)[i];
+}
+
 /* The first of the values with the largest magnitude, with its sign; 0 where all are zero. */
 static inline float value_of_largest_magnitude(const float *x, int n) {
     float magnitude = 0, value = 0;

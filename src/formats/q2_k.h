@@ -4,17 +4,23 @@
 typedef struct __attribute__((packed)) { uint8_t s[16]; uint8_t q[64]; uint16_t d, dmin; } block_q2_k;
 _Static_assert(sizeof(block_q2_k) == 84, "q2_k layout");
 
-/* Of each 32 k two vectors of codes: field g % 4 (of two bits) of byte q[u][g / 4][r][j] is row r, k = 32 u + 4 g + j. */
-typedef struct { uint16_t d[16], dmin[16]; uint8_t s[16][16]; uint8_t q[8][2][16][4]; } panel_q2_k;
+/* The file's bytes, four of each row side by side: q[h][g][r][j] is byte 32 h + 4 g + j of row r. */
+typedef struct { uint16_t d[16], dmin[16]; uint8_t s[4][16][4]; uint8_t q[2][8][16][4]; } panel_q2_k;
 _Static_assert(sizeof(panel_q2_k) == 16 * sizeof(block_q2_k), "q2_k panel");
 
 #ifdef WORDS
-WORD codes q2_k_codes(const panel_q2_k *p, unsigned unit, unsigned group) { return codes_field(codes_load(p->q[unit][group / 4]), 2 * (group % 4), 2, 0); }
+WORD codes q2_k_codes(const panel_q2_k *p, unsigned unit, unsigned group) { return codes_field(codes_load(p->q[unit / 4][group]), 2 * (unit % 4), 2, 0); }
 WORD floats q2_k_scale(const panel_q2_k *p, unsigned part) {
-    return floats_mul(floats_load_f16(p->d), floats_of(ints_field(ints_load_u8(p->s[part]), 0, 4, 0)));
+    return floats_mul(floats_load_f16(p->d), floats_of(ints_field(ints_load(p->s[part / 4]), 8 * (part % 4), 4, 0)));
 }
 WORD floats q2_k_min(const panel_q2_k *p, unsigned part) {
-    return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(ints_field(ints_load_u8(p->s[part]), 4, 4, 0)));
+    return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(ints_field(ints_load(p->s[part / 4]), 8 * (part % 4) + 4, 4, 0)));
+}
+WORD void q2_k_pack16(panel_q2_k *p, const block_q2_k *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_halves(p->dmin, &b->dmin, row_bytes);
+    pack_bytes(p->s, b->s, row_bytes, sizeof b->s);
+    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
 }
 #else
 static inline int q2_k_code(const block_q2_k *b, int k) { return b->q[k / 128 * 32 + k % 32] >> k % 128 / 32 * 2 & 3; }
@@ -22,13 +28,8 @@ static inline int q2_k_code(const block_q2_k *b, int k) { return b->q[k / 128 * 
 static void q2_k_pack_row(panel_q2_k *p, int r, const block_q2_k *b) {
     p->d[r] = b->d;
     p->dmin[r] = b->dmin;
-    for (int u = 0; u < 16; u++) p->s[u][r] = b->s[u];
-    for (int i = 0; i < 64; i++) {              /* u, half of it, j in four */
-        const int k = i / 8 * 32 + i / 4 % 2 * 16 + i % 4;
-        int byte = 0;
-        for (int f = 0; f < 4; f++) byte |= q2_k_code(b, k + 4 * f) << 2 * f;
-        p->q[i / 8][i / 4 % 2][r][i % 4] = (uint8_t)byte;
-    }
+    spread(p->s, r, b->s, sizeof b->s);
+    spread(p->q[0], r, b->q, sizeof b->q);
 }
 static void q2_k_dequantize_block(float *y, const block_q2_k *b) {
     for (int k = 0; k < 256; k++)

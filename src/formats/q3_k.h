@@ -5,18 +5,26 @@
 typedef struct __attribute__((packed)) { uint8_t h[32]; uint8_t q[64]; uint8_t s[12]; uint16_t d; } block_q3_k;
 _Static_assert(sizeof(block_q3_k) == 110, "q3_k layout");
 
-/* q as in q2_k; bit g of byte h[u][r][j] is the third bit of row r, k = 32 u + 4 g + j. */
-typedef struct { uint16_t d[16]; uint8_t s[12][16]; uint8_t h[8][16][4]; uint8_t q[8][2][16][4]; } panel_q3_k;
+/* The file's bytes, four of each row side by side, as in q2_k. */
+typedef struct { uint16_t d[16]; uint8_t s[3][16][4]; uint8_t h[8][16][4]; uint8_t q[2][8][16][4]; } panel_q3_k;
 _Static_assert(sizeof(panel_q3_k) == 16 * sizeof(block_q3_k), "q3_k panel");
 
 #ifdef WORDS
 WORD codes q3_k_codes(const panel_q3_k *p, unsigned unit, unsigned group) {
-    return codes_or(codes_field(codes_load(p->q[unit][group / 4]), 2 * (group % 4), 2, 0), codes_field(codes_load(p->h[unit]), group, 1, 2));
+    return codes_or(codes_field(codes_load(p->q[unit / 4][group]), 2 * (unit % 4), 2, 0), codes_field(codes_load(p->h[group]), unit, 1, 2));
 }
 WORD floats q3_k_scale(const panel_q3_k *p, unsigned part) {
-    const ints low = ints_field(ints_load_u8(p->s[part % 8]), part < 8 ? 0 : 4, 4, 0);
-    const ints high = ints_field(ints_load_u8(p->s[8 + part % 4]), 2 * (part / 4), 2, 4);
+    const ints low = ints_field(ints_load(p->s[part % 8 / 4]), 8 * (part % 4) + (part < 8 ? 0 : 4), 4, 0);
+    const ints high = ints_field(ints_load(p->s[2]), 8 * (part % 4) + 2 * (part / 4), 2, 4);
     return floats_mul(floats_load_f16(p->d), floats_of(ints_add(ints_or(low, high), ints_set(-32))));
+}
+WORD void q3_k_pack16(panel_q3_k *p, const block_q3_k *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    ints s[4];
+    ints_transpose(s, (const uint8_t *)b + offsetof(block_q3_k, s) - 4, row_bytes);         /* twelve bytes and the four before them: those behind may not be ours */
+    for (int i = 0; i < 3; i++) ints_stream(p->s[i], s[i + 1]);
+    pack_bytes(p->h, b->h, row_bytes, sizeof b->h);
+    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
 }
 #else
 static inline int q3_k_code(const block_q3_k *b, int k) {
@@ -27,19 +35,9 @@ static inline int q3_k_scale_of(const block_q3_k *b, int j) {
 }
 static void q3_k_pack_row(panel_q3_k *p, int r, const block_q3_k *b) {
     p->d[r] = b->d;
-    for (int i = 0; i < 12; i++) p->s[i][r] = b->s[i];
-    for (int u = 0; u < 8; u++)
-        for (int j = 0; j < 4; j++) {
-            int low[2] = {0}, high = 0;
-            for (int g = 0; g < 8; g++) {
-                const int code = q3_k_code(b, 32 * u + 4 * g + j);
-                low[g / 4] |= (code & 3) << 2 * (g % 4);
-                high |= code >> 2 << g;
-            }
-            p->q[u][0][r][j] = (uint8_t)low[0];
-            p->q[u][1][r][j] = (uint8_t)low[1];
-            p->h[u][r][j] = (uint8_t)high;
-        }
+    spread(p->s, r, b->s, sizeof b->s);
+    spread(p->h, r, b->h, sizeof b->h);
+    spread(p->q[0], r, b->q, sizeof b->q);
 }
 static void q3_k_dequantize_block(float *y, const block_q3_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(q3_k_scale_of(b, k / 16) * (q3_k_code(b, k) - 4));

@@ -12,6 +12,10 @@ WORD codes q4_0_codes(const panel_q4_0 *p, unsigned unit, unsigned group) {
     return group < 4 ? codes_low4(codes_load(p->q[group])) : codes_high4(codes_load(p->q[group - 4]));
 }
 WORD floats q4_0_scale(const panel_q4_0 *p, unsigned unit) { (void)unit; return floats_load_f16(p->d); }
+WORD void q4_0_pack16(panel_q4_0 *p, const block_q4_0 *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_bytes(p->q, b->q, row_bytes, sizeof b->q);
+}
 #else
 static void q4_0_pack_row(panel_q4_0 *p, int r, const block_q4_0 *b) {
     p->d[r] = b->d;

@@ -13,6 +13,11 @@ WORD codes q4_1_codes(const panel_q4_1 *p, unsigned unit, unsigned group) {
 }
 WORD floats q4_1_scale(const panel_q4_1 *p, unsigned unit) { (void)unit; return floats_load_f16(p->d); }
 WORD floats q4_1_min(const panel_q4_1 *p, unsigned unit)   { (void)unit; return floats_load_f16(p->m); }
+WORD void q4_1_pack16(panel_q4_1 *p, const block_q4_1 *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_halves(p->m, &b->m, row_bytes);
+    pack_bytes(p->q, b->q, row_bytes, sizeof b->q);
+}
 #else
 static void q4_1_pack_row(panel_q4_1 *p, int r, const block_q4_1 *b) {
     p->d[r] = b->d;

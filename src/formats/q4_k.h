@@ -4,7 +4,7 @@
 typedef struct __attribute__((packed)) { uint16_t d, dmin; uint8_t s[12]; uint8_t q[128]; } block_q4_k;
 _Static_assert(sizeof(block_q4_k) == 144, "q4_k layout");
 
-typedef struct { uint16_t d[16], dmin[16]; uint8_t s[12][16]; uint8_t q[4][8][16][4]; } panel_q4_k;
+typedef struct { uint16_t d[16], dmin[16]; uint8_t s[3][16][4]; uint8_t q[4][8][16][4]; } panel_q4_k;
 _Static_assert(sizeof(panel_q4_k) == 16 * sizeof(block_q4_k), "q4_k panel");
 
 #ifdef WORDS
@@ -14,12 +14,18 @@ WORD codes q4_k_codes(const panel_q4_k *p, unsigned unit, unsigned group) {
 }
 WORD floats q4_k_scale(const panel_q4_k *p, unsigned unit) { return floats_mul(floats_load_f16(p->d), floats_of(k_scale_field(p->s, unit))); }
 WORD floats q4_k_min(const panel_q4_k *p, unsigned unit)   { return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(k_min_field(p->s, unit))); }
+WORD void q4_k_pack16(panel_q4_k *p, const block_q4_k *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_halves(p->dmin, &b->dmin, row_bytes);
+    k_scales_pack(p->s, b->s, row_bytes);
+    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
+}
 #else
 static void q4_k_pack_row(panel_q4_k *p, int r, const block_q4_k *b) {
     p->d[r] = b->d;
     p->dmin[r] = b->dmin;
-    for (int i = 0; i < 12; i++) p->s[i][r] = b->s[i];
-    for (int i = 0; i < 128; i++) p->q[i / 32][i % 32 / 4][r][i % 4] = b->q[i];
+    spread(p->s, r, b->s, sizeof b->s);
+    spread(p->q[0], r, b->q, sizeof b->q);
 }
 static void q4_k_dequantize_block(float *y, const block_q4_k *b) {
     for (int k = 0; k < 256; k++) {

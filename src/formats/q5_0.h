@@ -14,6 +14,11 @@ WORD codes q5_0_codes(const panel_q5_0 *p, unsigned unit, unsigned group) {
     return codes_or(group < 4 ? codes_low4(q) : codes_high4(q), codes_field(codes_load(p->h), group, 1, 4));
 }
 WORD floats q5_0_scale(const panel_q5_0 *p, unsigned unit) { (void)unit; return floats_load_f16(p->d); }
+WORD void q5_0_pack16(panel_q5_0 *p, const block_q5_0 *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_fifth_bits(p->h, b->h, row_bytes);
+    pack_bytes(p->q, b->q, row_bytes, sizeof b->q);
+}
 #else
 static void q5_0_pack_row(panel_q5_0 *p, int r, const block_q5_0 *b) {
     p->d[r] = b->d;

@@ -15,6 +15,12 @@ WORD codes q5_1_codes(const panel_q5_1 *p, unsigned unit, unsigned group) {
 }
 WORD floats q5_1_scale(const panel_q5_1 *p, unsigned unit) { (void)unit; return floats_load_f16(p->d); }
 WORD floats q5_1_min(const panel_q5_1 *p, unsigned unit)   { (void)unit; return floats_load_f16(p->m); }
+WORD void q5_1_pack16(panel_q5_1 *p, const block_q5_1 *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_halves(p->m, &b->m, row_bytes);
+    pack_fifth_bits(p->h, b->h, row_bytes);
+    pack_bytes(p->q, b->q, row_bytes, sizeof b->q);
+}
 #else
 static void q5_1_pack_row(panel_q5_1 *p, int r, const block_q5_1 *b) {
     p->d[r] = b->d;

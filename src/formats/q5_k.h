@@ -4,29 +4,31 @@
 typedef struct __attribute__((packed)) { uint16_t d, dmin; uint8_t s[12]; uint8_t h[32]; uint8_t q[128]; } block_q5_k;
 _Static_assert(sizeof(block_q5_k) == 176, "q5_k layout");
 
-/* Bit g of byte h[u][r][j] is the fifth bit of row r, k = 32 u + 4 g + j. */
-typedef struct { uint16_t d[16], dmin[16]; uint8_t s[12][16]; uint8_t h[8][16][4]; uint8_t q[4][8][16][4]; } panel_q5_k;
+/* The file's bytes, four of each row side by side. */
+typedef struct { uint16_t d[16], dmin[16]; uint8_t s[3][16][4]; uint8_t h[8][16][4]; uint8_t q[4][8][16][4]; } panel_q5_k;
 _Static_assert(sizeof(panel_q5_k) == 16 * sizeof(block_q5_k), "q5_k panel");
 
 #ifdef WORDS
 WORD codes q5_k_codes(const panel_q5_k *p, unsigned unit, unsigned group) {
     const codes pair = codes_load(p->q[unit / 2][group]);
-    return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[unit]), group, 1, 4));
+    return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[group]), unit, 1, 4));
 }
 WORD floats q5_k_scale(const panel_q5_k *p, unsigned unit) { return floats_mul(floats_load_f16(p->d), floats_of(k_scale_field(p->s, unit))); }
 WORD floats q5_k_min(const panel_q5_k *p, unsigned unit)   { return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(k_min_field(p->s, unit))); }
+WORD void q5_k_pack16(panel_q5_k *p, const block_q5_k *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_halves(p->dmin, &b->dmin, row_bytes);
+    k_scales_pack(p->s, b->s, row_bytes);
+    pack_bytes(p->h, b->h, row_bytes, sizeof b->h);
+    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
+}
 #else
 static void q5_k_pack_row(panel_q5_k *p, int r, const block_q5_k *b) {
     p->d[r] = b->d;
     p->dmin[r] = b->dmin;
-    for (int i = 0; i < 12; i++) p->s[i][r] = b->s[i];
-    for (int i = 0; i < 128; i++) p->q[i / 32][i % 32 / 4][r][i % 4] = b->q[i];
-    for (int u = 0; u < 8; u++)
-        for (int j = 0; j < 4; j++) {
-            int byte = 0;
-            for (int g = 0; g < 8; g++) byte |= (b->h[4 * g + j] >> u & 1) << g;
-            p->h[u][r][j] = (uint8_t)byte;
-        }
+    spread(p->s, r, b->s, sizeof b->s);
+    spread(p->h, r, b->h, sizeof b->h);
+    spread(p->q[0], r, b->q, sizeof b->q);
 }
 static void q5_k_dequantize_block(float *y, const block_q5_k *b) {
     for (int k = 0; k < 256; k++) {

@@ -5,16 +5,24 @@
 typedef struct __attribute__((packed)) { uint8_t q[128]; uint8_t h[64]; int8_t s[16]; uint16_t d; } block_q6_k;
 _Static_assert(sizeof(block_q6_k) == 210, "q6_k layout");
 
-/* q as in q4_k: units of 32 in pairs; field g % 4 (of two bits) of byte h[u][g / 4][r][j] is row r, k = 32 u + 4 g + j. */
-typedef struct { uint16_t d[16]; int8_t s[16][16]; uint8_t h[8][2][16][4]; uint8_t q[4][8][16][4]; } panel_q6_k;
+/* The file's bytes, four of each row side by side. */
+typedef struct { uint16_t d[16]; uint8_t s[4][16][4]; uint8_t h[2][8][16][4]; uint8_t q[4][8][16][4]; } panel_q6_k;
 _Static_assert(sizeof(panel_q6_k) == 16 * sizeof(block_q6_k), "q6_k panel");
 
 #ifdef WORDS
 WORD codes q6_k_codes(const panel_q6_k *p, unsigned unit, unsigned group) {
-    const codes pair = codes_load(p->q[unit / 2][group]);
-    return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[unit][group / 4]), 2 * (group % 4), 2, 4));
+    const codes pair = codes_load(p->q[unit / 4 * 2 + unit % 2][group]);            /* units 0 and 2, 1 and 3 of a half share bytes */
+    return codes_or(unit & 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[unit / 4][group]), 2 * (unit % 4), 2, 4));
 }
-WORD floats q6_k_scale(const panel_q6_k *p, unsigned part) { return floats_mul(floats_load_f16(p->d), floats_of(ints_load_i8(p->s[part]))); }
+WORD floats q6_k_scale(const panel_q6_k *p, unsigned part) {
+    return floats_mul(floats_load_f16(p->d), floats_of(ints_shift_right(ints_shift_left(ints_load(p->s[part / 4]), 24 - 8 * (part % 4)), 24)));
+}
+WORD void q6_k_pack16(panel_q6_k *p, const block_q6_k *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    pack_bytes(p->s, b->s, row_bytes, sizeof b->s);
+    pack_bytes(p->h[0], b->h, row_bytes, sizeof b->h);
+    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
+}
 #else
 static inline int q6_k_code(const block_q6_k *b, int k) {
     const int i = k / 128;
@@ -22,16 +30,9 @@ static inline int q6_k_code(const block_q6_k *b, int k) {
 }
 static void q6_k_pack_row(panel_q6_k *p, int r, const block_q6_k *b) {
     p->d[r] = b->d;
-    for (int u = 0; u < 16; u++) p->s[u][r] = b->s[u];
-    for (int k = 0; k < 256; k += 4) {          /* four codes: one dword of the panel's lane */
-        const int u = k / 32, g = k % 32 / 4;
-        for (int j = 0; j < 4; j++) {
-            const int code = q6_k_code(b, k + j);
-            uint8_t *low = &p->q[u / 2][g][r][j], *high = &p->h[u][g / 4][r][j];
-            *low = (uint8_t)(u % 2 ? *low | (code & 15) << 4 : code & 15);
-            *high = (uint8_t)(g % 4 ? *high | code >> 4 << 2 * (g % 4) : code >> 4);
-        }
-    }
+    spread(p->s, r, b->s, sizeof b->s);
+    spread(p->h[0], r, b->h, sizeof b->h);
+    spread(p->q[0], r, b->q, sizeof b->q);
 }
 static void q6_k_dequantize_block(float *y, const block_q6_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(b->s[k / 16] * (q6_k_code(b, k) - 32));

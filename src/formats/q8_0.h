@@ -9,6 +9,14 @@ _Static_assert(sizeof(panel_q8_0) == 16 * sizeof(block_q8_0), "q8_0 panel");
 #ifdef WORDS
 WORD codes  q8_0_codes(const panel_q8_0 *p, unsigned unit, unsigned group) { (void)unit; return codes_load(p->q[group]); }
 WORD floats q8_0_scale(const panel_q8_0 *p, unsigned unit)            { (void)unit; return floats_load_f16(p->d); }
+WORD void q8_0_pack16(panel_q8_0 *p, const block_q8_0 *b, size_t row_bytes) {
+    pack_halves(p->d, &b->d, row_bytes);
+    for (int i = 0; i < 8; i += 4) {
+        ints q[4];
+        ints_transpose(q, b->q + 4 * i, row_bytes);
+        for (int j = 0; j < 4; j++) ints_stream(p->q[i + j], ints_xor(q[j], ints_set((int32_t)0x80808080)));
+    }
+}
 #else
 static void q8_0_pack_row(panel_q8_0 *p, int r, const block_q8_0 *b) {
     p->d[r] = b->d;

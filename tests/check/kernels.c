@@ -108,27 +108,35 @@ static void check_pair(format_id file, format_id panel, activation_kind kind) {
     printf("%-5s %-5s %-5s scalar off by %.1e of sum|wx| at most\n", formats[file].name, formats[panel].name, kind_names[kind], worst);
 }
 
+static void compare_packed(format_id id, bool as_bf16, size_t n, size_t n_rows) {
+    const format *f = &formats[id];
+    const size_t bytes = formats[as_bf16 ? FORMAT_bf16 : id].panel_bytes(n), row_bytes = format_row_bytes(f, n);
+    void *rows = random_rows(f, n_rows, n, as_bf16);
+    unsigned char *want = memory_new_aligned(bytes + 64), *got = memory_new_aligned(bytes + 64);
+    if (!want || !got) exit(1);
+    memset(want, 0xab, bytes + 64);
+    if (as_bf16) format_pack_as_bf16(f, want, rows, row_bytes, n_rows, n);
+    else         f->pack(want, rows, row_bytes, n_rows, n);
+    for (size_t i = 0; i < kernels_all_n; i++) {
+        const cpu_kernels *k = kernels_all[i];
+        if (!k->supported()) continue;
+        memset(got, 0xab, bytes + 64);
+        (as_bf16 ? k->pack_as_bf16 : k->pack)[id](got, rows, row_bytes, n_rows, n);
+        if (memcmp(want, got, bytes + 64)) { printf("FAILED: packing %s%s, %zu rows of %zu, %s\n", f->name, as_bf16 ? " as bf16" : "", n_rows, n, k->name); failures++; }
+    }
+    memory_free(want); memory_free(got); memory_free(rows);
+}
+
 /* The packers of every ISA give the plain packer's bytes, for any number of rows. */
 static void check_pack(format_id id) {
-    const format *f = &formats[id];
-    static const size_t sizes[] = { 256, 768, 2048 }, odd_sizes[] = { 33, 896, 2050 };
-    for (int s = 0; s < 6; s++) {
-        const size_t n = s < 3 ? sizes[s] : odd_sizes[s - 3];
-        if (n % f->block_k) continue;
-        const size_t bytes = f->panel_bytes(n), row_bytes = format_row_bytes(f, n), n_rows = s % 2 ? 16 : 1 + random_bits() % 16;
-        void *rows = random_rows(f, n_rows, n, false);
-        unsigned char *want = memory_new_aligned(bytes + 64), *got = memory_new_aligned(bytes + 64);
-        if (!want || !got) exit(1);
-        memset(want, 0xab, bytes + 64);
-        f->pack(want, rows, row_bytes, n_rows, n);
-        for (size_t i = 0; i < kernels_all_n; i++) {
-            const cpu_kernels *k = kernels_all[i];
-            if (!k->supported()) continue;
-            memset(got, 0xab, bytes + 64);
-            k->pack[id](got, rows, row_bytes, n_rows, n);
-            if (memcmp(want, got, bytes + 64)) { printf("FAILED: packing %s, %zu rows of %zu, %s\n", f->name, n_rows, n, k->name); failures++; }
+    static const size_t sizes[] = { 256, 768, 2048, 33, 896, 2050, 4 };
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        if (sizes[s] % formats[id].block_k) continue;
+        for (int whole = 0; whole < 2; whole++) {
+            const size_t n_rows = whole ? PANEL_ROWS : 1 + random_bits() % (PANEL_ROWS - 1);
+            compare_packed(id, false, sizes[s], n_rows);
+            if (formats[id].block_k == 1) compare_packed(id, true, sizes[s], n_rows);
         }
-        memory_free(want); memory_free(got); memory_free(rows);
     }
 }
 
