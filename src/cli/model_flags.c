@@ -1,5 +1,6 @@
 /* See model_flags.h. */
 #include "cli/model_flags.h"
+#include <string.h>
 #include "cli/catalog.h"
 #include "cli/hub.h"
 
@@ -25,4 +26,9 @@ int model_arguments_open(ridge_model **out, const model_arguments *a, ridge_load
     if (!code) code = ridge_model_open(out, buffer_text(&path), &o, err);
     buffer_free(&path);
     return code;
+}
+
+void model_isa(const ridge_model *m, char *text, size_t room) {
+    const char *backend = ridge_model_get_info(m).backend, *colon = strchr(backend, ':'), *from = colon ? colon + 1 + strspn(colon + 1, " ") : backend;
+    snprintf(text, room, "%.*s", (int)strcspn(from, ","), from);
 }

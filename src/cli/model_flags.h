@@ -30,5 +30,8 @@ typedef struct {
 /* Finds and opens the model. all_logits: see ridge_model_options. */
 int model_arguments_open(ridge_model **out, const model_arguments *a, ridge_load load, bool all_logits, error *err);
 
+/* The instructions that the model's backend uses: "avx512" of "cpu: avx512, 2 threads". */
+void model_isa(const ridge_model *m, char *text, size_t room);
+
 /* An event handler that tells nobody. */
 void model_events_ignored(void *user, const char *name, const char *text);
