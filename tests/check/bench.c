@@ -1,6 +1,6 @@
 /* Times the kernels on the matrices of Qwen2.5-0.5B, against what this machine can do in the same minute.
  *
- *   kernels --bench [t=THREADS] [cpu] [decode] [prefill] [formats, instruction sets or forms of activations ...]
+ *   kernels --bench [t=THREADS] [ahead=PREFETCH_BYTES] [cpu] [decode] [prefill] [pack] [formats, instruction sets or forms of activations ...]
  *
  * cpu: count the threads' processor time, on a machine that others are using.
  * Decode: one token, all matrices; the ceiling is a plain read of the same bytes. Prefill: 512 tokens, all but the head; the ceiling is
@@ -21,6 +21,7 @@ enum { LAYERS = 24, PER_LAYER = 4, MATRICES = LAYERS * PER_LAYER + 1, TOKENS = 5
 static const size_t shapes[PER_LAYER + 1][2] = { {1152, 896}, {896, 896}, {9728, 896}, {896, 4864}, {151936, 896} };
 static int n_threads = 2;
 static bool processor_time;
+static size_t prefetch_bytes = 4096;
 
 typedef struct { size_t rows, n, panel_bytes; const char *w; } matrix;
 typedef struct { matrix m[MATRICES]; char *bytes; size_t n_bytes; double operations; } model;
@@ -66,12 +67,11 @@ static void read_all(void *user, int thread) {
     const model *m = user;
     const size_t part = m->n_bytes / (size_t)n_threads / 64 * 64;
     const char *p = m->bytes + part * (size_t)thread;
-    uint64_t s[8] = {0};
     for (size_t i = 0; i < part; i += 64) {
         __builtin_prefetch(p + i + 4096);
-        for (int k = 0; k < 8; k++) { uint64_t v; memcpy(&v, p + i + 8 * k, 8); s[k] ^= v; }
+        __asm__ volatile("movdqa (%0), %%xmm0\n movdqa 16(%0), %%xmm1\n movdqa 32(%0), %%xmm2\n movdqa 48(%0), %%xmm3\n"
+                         :: "r"(p + i) : "xmm0", "xmm1", "xmm2", "xmm3", "memory");
     }
-    __asm__ volatile("" :: "r"(s[0] ^ s[1] ^ s[2] ^ s[3] ^ s[4] ^ s[5] ^ s[6] ^ s[7]));
 }
 enum { PEAK_LOOPS = 4000000, PEAK_CHAINS = 16 };
 #define CHAINS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
@@ -103,7 +103,7 @@ static void multiply(void *user, int thread) {
         const size_t panels = m->rows / PANEL_ROWS, from = panels * (size_t)thread / (size_t)n_threads, to = panels * (size_t)(thread + 1) / (size_t)n_threads;
         const activations x = tokens_for(&r->x[m->n > 2000], r->k, r->kind);
         const matmul_args a = { .w = m->w + from * m->panel_bytes, .panels = to - from, .panel_stride = m->panel_bytes, .x = &x, .tokens = r->tokens,
-                                .y = r->y + from * PANEL_ROWS, .ldy = m->rows, .prefetch_bytes = 4096 };
+                                .y = r->y + from * PANEL_ROWS, .ldy = m->rows, .prefetch_bytes = prefetch_bytes };
         r->k->matmul[r->id][r->kind](&a);
     }
 }
@@ -124,6 +124,34 @@ static int model_new(model *m, const format *f) {
     const char *next = m->bytes;
     for (int i = 0; i < MATRICES; i++) { m->m[i].w = next; next += m->m[i].rows / PANEL_ROWS * m->m[i].panel_bytes; }
     return 0;
+}
+
+/* Packing: the first layers' rows from one place to another, against a plain copy of the same bytes. */
+typedef struct { const cpu_kernels *k; format_id id; const char *from; char *to; size_t rows, n; } packing;
+static void pack_share(void *user, int thread) {
+    const packing *p = user;
+    const size_t panels = p->rows / PANEL_ROWS, from = panels * (size_t)thread / (size_t)n_threads, to = panels * (size_t)(thread + 1) / (size_t)n_threads;
+    const size_t row_bytes = format_row_bytes(&formats[p->id], p->n), panel_bytes = formats[p->id].panel_bytes(p->n);
+    for (size_t i = from; i < to; i++) p->k->pack[p->id](p->to + i * panel_bytes, p->from + i * PANEL_ROWS * row_bytes, row_bytes, PANEL_ROWS, p->n);
+}
+static void copy_share(void *user, int thread) {
+    const packing *p = user;
+    const size_t bytes = p->rows * format_row_bytes(&formats[p->id], p->n), part = bytes / (size_t)n_threads;
+    memcpy(p->to + part * (size_t)thread, p->from + part * (size_t)thread, part);
+}
+static void least(double *best, double seconds);
+static void bench_packing(const model *m, const cpu_kernels *k, format_id id) {
+    packing p = { .k = k, .id = id, .n = m->m[0].n, .from = m->bytes };
+    p.rows = (m->n_bytes / 2 / format_row_bytes(&formats[id], p.n)) / PANEL_ROWS * PANEL_ROWS;
+    const size_t bytes = p.rows * format_row_bytes(&formats[id], p.n);
+    p.to = m->bytes + (m->n_bytes - bytes) / 64 * 64;
+    double copy = 0, pack = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        least(&copy, timed(copy_share, &p));
+        least(&pack, timed(pack_share, &p));
+    }
+    printf("%-5s pack  %-10s  %5.1f GB/s = %5.1f %% of a copy's %5.1f\n", formats[id].name, k->name, (double)bytes / pack / 1e9, 100 * copy / pack, (double)bytes / copy / 1e9);
+    fflush(stdout);
 }
 
 static void least(double *best, double seconds) { if (*best <= 0 || seconds < *best) *best = seconds; }
@@ -169,12 +197,13 @@ static bool wanted(const char *name, const char *const *list, size_t n_list, int
 }
 
 int bench(int n_words, char **words) {
-    static const char *const kinds[] = { "x=int8", "x=int16", "x=bf16", "x=f32" }, *const parts[] = { "decode", "prefill" };
+    static const char *const kinds[] = { "x=int8", "x=int16", "x=bf16", "x=f32" }, *const parts[] = { "decode", "prefill", "pack" };
     const char *names[FORMAT_COUNT], *isas[16];
     for (int f = 0; f < FORMAT_COUNT; f++) names[f] = formats[f].name;
     for (size_t i = 0; i < kernels_all_n; i++) isas[i] = kernels_all[i]->name;
     for (int w = 0; w < n_words; w++) {
         if (!strncmp(words[w], "t=", 2)) n_threads = atoi(words[w] + 2);
+        if (!strncmp(words[w], "ahead=", 6)) prefetch_bytes = (size_t)atol(words[w] + 6);
         processor_time |= !strcmp(words[w], "cpu");
     }
     if (n_threads < 1 || n_threads > MOST_THREADS) return 1;
@@ -189,12 +218,15 @@ int bench(int n_words, char **words) {
         random_tokens_new(&x[0], TOKENS, m.m[0].n);
         random_tokens_new(&x[1], TOKENS, m.m[3].n);
         for (size_t i = 0; i < kernels_all_n; i++)
+            if (wanted("pack", parts, 3, n_words, words) && kernels_all[i]->supported() && wanted(isas[i], isas, kernels_all_n, n_words, words))
+                bench_packing(&m, kernels_all[i], f);
+        for (size_t i = 0; i < kernels_all_n; i++)
             for (int kind = 0; kind < ACTIVATION_COUNT; kind++)
                 if (kernels_all[i]->supported() && kernels_all[i]->matmul[f][kind]
                     && (strcmp(isas[i], "scalar") || !wanted("", (const char *[]){ "scalar" }, 1, n_words, words))      /* slow: only when named */
                     && wanted(isas[i], isas, kernels_all_n, n_words, words) && wanted(kinds[kind], kinds, 4, n_words, words)) {
                     const run r = { .m = &m, .k = kernels_all[i], .id = f, .kind = kind, .x = x, .y = y };
-                    bench_one(&r, wanted("decode", parts, 2, n_words, words), wanted("prefill", parts, 2, n_words, words));
+                    if (wanted("decode", parts, 3, n_words, words) || wanted("prefill", parts, 3, n_words, words)) bench_one(&r, wanted("decode", parts, 3, n_words, words), wanted("prefill", parts, 3, n_words, words));
                 }
         random_tokens_free(&x[0]);
         random_tokens_free(&x[1]);
