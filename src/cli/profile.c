@@ -20,8 +20,9 @@ static void print(const profile_measurement *m, const profile_test *t) {
     char name[80];
     const paired_ratio cost = overhead(m);
     profile_test_name(t, name, sizeof name);
-    printf("\n%s: %.2f tok/s without profiling, the median of %d; profiling costs %.1f %% (%.1f to %.1f), and only the table is from profiled runs\n", name,
-           per_second(m, t), m->n, 100 * (cost.median - 1), 100 * (cost.range.low - 1), 100 * (cost.range.high - 1));
+    printf("\n%s: %.2f tok/s without profiling, the median of %d; profiling costs %.1f %%", name, per_second(m, t), m->n, 100 * (cost.median - 1));
+    if (m->n > 1) printf(" (%.1f to %.1f)", 100 * (cost.range.low - 1), 100 * (cost.range.high - 1));
+    printf("\nthe table alone is from profiled runs\n");
     profile_report_print(&m->report, stdout);
 }
 

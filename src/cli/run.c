@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/profile_answer.h"
 #include "cli/terminal.h"
 #include "cli/text_input.h"
 
@@ -42,14 +43,14 @@ static void collect_event(void *user, const char *name, const char *text) {
     json_array_append_new(user, json_pack("{s:s, s:s}", "event", name, "text", text));
 }
 
-static int print_json(const ridge_model *m, const answer *got, const summary *s, uint64_t seed, json_t *events, error *err) {
+static int print_json(const ridge_model *m, const run_arguments *a, const answer *got, const summary *s, uint64_t seed, json_t *events, error *err) {
     const ridge_model_info info = ridge_model_get_info(m);
     json_t *tokens = json_array();
     for (size_t i = 0; i < got->tokens.n; i++) json_array_append_new(tokens, json_integer(got->tokens.ids[i]));
-    json_t *all = json_pack("{s:s, s:s, s:s%, s:o, s:s, s:I, s:I, s:I, s:o, s:O}", "model", info.path, "backend", info.backend, "text",
+    json_t *all = json_pack("{s:s, s:s, s:s%, s:o, s:s, s:I, s:I, s:I, s:o, s:b, s:O}", "model", info.path, "backend", info.backend, "text",
                             buffer_text(&got->text), got->text.n, "tokens", tokens, "end", ridge_end_name(got->g.end), "prompt_tokens",
                             (json_int_t)got->g.prompt_tokens, "reused_tokens", (json_int_t)got->g.reused_tokens, "seed", (json_int_t)seed,
-                            "timings", summary_json(s), "events", events);
+                            "timings", summary_json(s), "profiled", a->profile, "events", events);
     char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     const int code = text ? 0 : fail_memory(err, got->text.n, "the answer as JSON");
     if (text) puts(text);
@@ -65,8 +66,8 @@ static int finish(const ridge_model *m, const run_arguments *a, const answer *go
     if (!a->json && terminal_is(stdout) && (!got->text.n || got->text.data[got->text.n - 1] != '\n')) putchar('\n');
     if (a->answer.timings || a->json) {
         const summary s = summary_make(m, &got->g, before, a->model.reference ? 1 : a->model.threads);
-        if (a->json) code = print_json(m, got, &s, ridge_sampler_seed(sampler), events, err);
-        if (a->answer.timings) summary_print(&s, stderr);
+        if (a->json) code = print_json(m, a, got, &s, ridge_sampler_seed(sampler), events, err);
+        if (a->answer.timings && !a->profile) summary_print(&s, stderr);       /* speeds are never taken from profiled runs */
     }
     if (!code && (fflush(stdout) || ferror(stdout))) code = fail(err, RIDGE_E_IO, "standard output cannot be written");
     if (!code && got->g.end == RIDGE_CANCELLED) code = fail(err, RIDGE_E_CANCELLED, "interrupted");
@@ -78,13 +79,19 @@ static int run_once(ridge_model *m, const run_arguments *a, const buffer *text, 
     ridge_sampler *sampler = NULL;
     ridge_tokens prompt = {0};
     answer got = {0};
+    ridge_profile *profile = NULL;
     int code = prompt_tokens(m, a, text, &prompt, err);
     if (!code) code = ridge_sampler_new(&sampler, m, &a->answer.sampling, err);
     if (!code) code = ridge_session_open(&s, m, err);
+    if (!code && a->profile) code = ridge_profile_new(&profile, m, 0, err);
     const double before = clock_seconds() - a->started;
+    if (!code && profile) code = ridge_profile_begin(profile, err);
     if (!code) code = answer_ask(&got, s, sampler, &prompt, &a->answer, err);
+    if (profile) ridge_profile_end(profile);
     if (code == RIDGE_E_CONTEXT_FULL) answer_hint(err, "-c makes it larger");
     if (!code) code = finish(m, a, &got, sampler, before, events, err);
+    if (!code && profile) code = profile_answer_print(profile, m, a->model.threads, err);
+    ridge_profile_free(profile);
     answer_free(&got);
     ridge_tokens_free(&prompt);
     ridge_session_close(s);
@@ -95,8 +102,8 @@ static int run_once(ridge_model *m, const run_arguments *a, const buffer *text, 
 static int run(run_arguments *a, char **rest, int n_rest, error *err) {
     const bool given = a->prompt || a->file || n_rest;
     const bool chat = a->chat || (!given && isatty(STDIN_FILENO));
-    if (chat && (given || a->json || !a->chat_template))
-        return fail(err, RIDGE_E_BAD_ARGUMENT, "%s", given ? "a chat takes no prompt" : "--json and --raw need a prompt: -p \"...\"");
+    if (chat && (given || a->json || a->profile || !a->chat_template))
+        return fail(err, RIDGE_E_BAD_ARGUMENT, "%s", given ? "a chat takes no prompt" : "--json, --profile and --raw need a prompt: -p \"...\"");
     a->answer.stream = !a->json;
     a->answer.chat = chat;
     a->answer.sampling.biases = a->answer.biases.items;
@@ -139,6 +146,7 @@ int cmd_run(int argc, char **argv) {
         { "--ignore-eos",             NULL,   "go on behind the end of the answer", .on = &a.answer.ignore_end },
         { "--special",                NULL,   "print control tokens", .on = &a.answer.special },
         { "--json",                   NULL,   "print one JSON object at the end: text, tokens, timings", .on = &a.json },
+        { "--profile",                NULL,   "say on stderr, behind the answer, where its time went", .on = &a.profile },
         { "--no-perf",                NULL,   "no line about the speed on stderr", .off = &a.answer.timings },
     };
     const flag sampling[] = { SAMPLING_FLAGS(a.answer.sampling, a.answer.biases) };

@@ -9,7 +9,7 @@ typedef struct {
     const char *prompt, *file, *system;
     bool chat_template;             /* the prompt is a turn of a chat; false: plain text to be continued */
     bool chat;                      /* a conversation was asked for, prompt or not */
-    bool escape, json;
+    bool escape, json, profile;
     double started;                 /* clock_seconds */
 } run_arguments;
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double LITTLE = 0.001;         /* of the time */
+
 double why_gain(double loss) { return loss > 0 && loss < 1 ? 1 / (1 - loss) - 1 : 0; }
 
 double why_sum(const why_list *list) {
@@ -32,18 +34,40 @@ static why_cause *add(why_list *l, double loss, double recoverable, const char *
 
 static void advise(why_cause *c, const char *text) { snprintf(c->advice, sizeof c->advice, "%s", text); }
 
-/* A step that moves or computes something: the work above its limit. */
-static void add_step(const profile_report *r, const why_setting *s, const profile_line *line, why_list *out) {
-    const double loss = (line->work_ns - line->limit_ns) / r->totals.total_ns, share = 100 * line->limit_ns / line->work_ns;
-    const bool memory = 2 * line->memory_ns > line->limit_ns, attends = !strcmp(line->kind, "attention");
-    why_cause *c = memory ? add(out, loss, loss, "%s: %.2f GB/s, %.0f %% of what memory allows", line->text, line->bytes / line->work_ns, share)
-                          : add(out, loss, loss, "%s: %.0f Gop/s, %.0f %% of the %s peak", line->text, line->operations / line->work_ns, share, line->arithmetic);
-    if (loss <= 0) advise(c, "nothing: caches hold what it reads");
-    else if (!s->packed && !attends) advise(c, "without --no-pack: weights are packed just before each use");
-    else if (attends) snprintf(c->advice, sizeof c->advice, "a shorter context: it grows with the position, here %.0f on average", s->position);
+/* What to try where a step's own work is above its limit. */
+static void advise_step(why_cause *c, const why_setting *s, const profile_line *line, bool memory) {
+    if (!strcmp(line->kind, "attention")) snprintf(c->advice, sizeof c->advice, "a shorter context: it grows with the position, here %.0f on average", s->position);
+    else if (!s->packed) advise(c, "without --no-pack: weights are packed just before each use");
     else if (s->precise) advise(c, "without --precise: 8-bit activations for quantised weights, bf16 for dense ones");
-    else if (memory) advise(c, "a kernel that reads further ahead, or more panels at once; --threads where one core cannot draw all of the bandwidth");
+    else if (memory && s->threads < s->cores) snprintf(c->advice, sizeof c->advice, "more threads: %d of %d cores read", s->threads, s->cores);
+    else if (memory) advise(c, "a kernel that reads further ahead, or more panels at once");
     else advise(c, "a larger tile of this format's kernel, or a format with a cheaper unpacking");
+}
+
+/* A step that moves or computes something: the work above its limit. Those that hardly matter are one cause, those below their limit another. */
+static void add_steps(const profile_report *r, const why_setting *s, why_list *out) {
+    double little = 0, faster = 0;
+    int n_little = 0, n_faster = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const profile_line *line = &r->line[i];
+        if (!(line->limit_ns > 0)) continue;
+        const double loss = (line->work_ns - line->limit_ns) / r->totals.total_ns, share = 100 * line->limit_ns / line->work_ns;
+        const bool memory = 2 * line->memory_ns > line->limit_ns;
+        if (loss < 0) {
+            faster += loss;
+            n_faster++;
+        } else if (loss < LITTLE) {
+            little += loss;
+            n_little++;
+        } else if (memory) {
+            advise_step(add(out, loss, loss, "%s: %.2f GB/s, %.0f %% of what memory allows", line->text, line->bytes / line->work_ns, share), s, line, memory);
+        } else {
+            advise_step(add(out, loss, loss, "%s: %.0f Gop/s, %.0f %% of the %s peak", line->text, line->operations / line->work_ns, share, line->arithmetic),
+                        s, line, memory);
+        }
+    }
+    if (n_little) advise(add(out, little, little, "%d other kinds of step", n_little), "nothing: they hardly matter");
+    if (n_faster) advise(add(out, faster, 0, "%d kinds of step are faster than their limit: caches hold what they read, or the limit was probed low", n_faster), "nothing");
 }
 
 /* Steps without weights, all together: the fewer there are, the better. */
@@ -83,9 +107,9 @@ static void add_between(const profile_report *r, const why_setting *s, why_list 
     const double runs = (double)t->runs, total = t->total_ns;
     advise(add(out, t->launch_ns / total, t->launch_ns / total, "threads on their way into a run and out of it: %.1f us", t->launch_ns / runs * 1e-3),
            s->decoding ? "an idle machine: threads that sleep must be woken" : "larger chunks (-b): fewer runs");
-    advise(add(out, t->sampling_ns / total, t->sampling_ns / total, "sampling: %.1f us a token", t->sampling_ns / runs * 1e-3),
+    advise(add(out, t->sampling_ns / total, t->sampling_ns / total, "sampling: %.1f us a run", t->sampling_ns / runs * 1e-3),
            "--temp 0, or fewer samplers and penalties (--repeat-penalty 1)");
-    advise(add(out, t->host_ns / total, t->host_ns / total, "the rest between runs (text, output, bookkeeping): %.1f us", t->host_ns / runs * 1e-3),
+    advise(add(out, t->host_ns / total, t->host_ns / total, "the rest between runs (text, output, the caller): %.1f us", t->host_ns / runs * 1e-3),
            "a receiver of text that takes less time");
 }
 
@@ -101,6 +125,6 @@ void why_find(const profile_report *r, const why_setting *s, why_list *out) {
     add_small_steps(r, s, out);
     add_waits(r, s, out);
     add_between(r, s, out);
-    for (size_t i = 0; i < r->n; i++) if (r->line[i].limit_ns > 0) add_step(r, s, &r->line[i], out);
+    add_steps(r, s, out);
     qsort(out->cause, out->n, sizeof *out->cause, dearest_first);
 }
