@@ -18,6 +18,7 @@ static const struct { const char *name; command *run; const char *about; } comma
     { "bench",    cmd_bench,    "how fast a model runs here, and what the hardware would allow" },
     { "profile",  cmd_profile,  "where the time of a token goes, step by step" },
     { "why",      cmd_why,      "what costs most against the machine's limit, and what to try" },
+    { "report",   cmd_report,   "the history of benchmarks as one HTML page" },
     { "ceilings", cmd_ceilings, "what this machine's memory and arithmetic can do, measured" },
     { "synth",    cmd_synth,    "write a model of random weights in a real one's shape" },
 };

@@ -3,7 +3,6 @@
 #include "perf/history.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,10 +104,10 @@ static const char *text(reader *r, const char *name) {
     return value ? copy(r, value) : "";
 }
 
-/* A finite number from 0 on; 0 for anything else. */
+/* A number that something measured may have; 0 for anything else, so that no later arithmetic overflows. */
 static double number_of(const json_t *v) {
     const double d = json_number_value(v);
-    return isfinite(d) && d > 0 ? d : 0;
+    return d >= 1e-15 && d <= 1e18 ? d : 0;
 }
 static double number(const reader *r, const char *name) { return number_of(json_object_get(r->line, name)); }
 static int whole(const reader *r, const char *name) {
