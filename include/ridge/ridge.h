@@ -326,6 +326,36 @@ typedef struct {
 /* The i-th span of the runs kept; false at the end. */
 bool ridge_profile_get_span(const ridge_profile *p, size_t i, ridge_profile_span *out);
 
+/* ---- Quantising ----------------------------------------------------------------------------------------------------------- */
+
+/* Tensors whose name the POSIX extended regular expression matches somewhere become `type`: a format, "q6_k". */
+typedef struct { const char *pattern, *type; } ridge_tensor_type;
+
+/* Told now and then, by the calling thread: bytes of the input that are done, of all. */
+typedef void ridge_progress_callback(void *user, uint64_t done_bytes, uint64_t all_bytes);
+
+typedef struct {
+    const char *type;                   /* required: one of ridge_quantize_types(), such as "q4_k_m" */
+    uint32_t    threads;                /* 0: as many as the machine and its limits allow. Same bytes for any number */
+    bool        pure;                   /* all matrices alike; otherwise as llama-quantize mixes */
+    bool        allow_requantize;       /* matrices that are quantised already may be quantised again, which adds up errors */
+    const ridge_tensor_type *overrides; /* [n_overrides]: the first that matches wins, over `pure` too */
+    size_t      n_overrides;
+    ridge_progress_callback *on_progress;       /* may be NULL */
+    void       *user;                   /* for on_progress */
+} ridge_quantize_options;
+
+typedef struct { uint64_t tensors, changed, bytes_before, bytes_after; } ridge_quantized;      /* bytes of all tensors */
+
+/* Writes the model at `input` (of a split one: any part) to the one file `output`, matrices in the type asked for; norms, biases and
+ * metadata stay. Rows that are no multiple of a format's block become a near format, which is an event. `output` appears when all is
+ * written, and is refused where it is the input. *out may be NULL.
+ * RIDGE_E_BAD_ARGUMENT names the type or pattern; RIDGE_E_UNSUPPORTED a tensor whose type Ridge cannot read, or that may not be
+ * quantised again; RIDGE_E_BAD_FILE one with values that are not finite. */
+int ridge_quantize(const char *input, const char *output, const ridge_quantize_options *options, ridge_quantized *out, ridge_error *err);
+/* Names that `type` may have, separated by spaces. */
+const char *ridge_quantize_types(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,5 +11,7 @@ int cmd_why(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_ceilings(int argc, char **argv);
 int cmd_synth(int argc, char **argv);
+int cmd_quantize(int argc, char **argv);
+int cmd_perplexity(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_list(int argc, char **argv);

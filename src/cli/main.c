@@ -21,6 +21,8 @@ static const struct { const char *name; command *run; const char *about; } comma
     { "report",   cmd_report,   "the history of benchmarks as one HTML page" },
     { "ceilings", cmd_ceilings, "what this machine's memory and arithmetic can do, measured" },
     { "synth",    cmd_synth,    "write a model of random weights in a real one's shape" },
+    { "quantize", cmd_quantize, "write a model in another weight format" },
+    { "perplexity", cmd_perplexity, "how well a model predicts a text, and how far it is from a reference" },
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -10,10 +10,10 @@
 
 enum { SEARCH_MOST_VALUES = 32 };       /* of a unit */
 
-/* To the nearest integer, ties to even, within least ... most; NaN counts as least. */
+/* To the nearest integer, ties to even, within least ... most; NaN counts as least. Adding 1.5 x 2^23 leaves no bits for a fraction. */
 static inline int search_code(float x, int least, int most) {
-    const float nearest = rintf(x);
-    return !(nearest > (float)least) ? least : nearest > (float)most ? most : (int)nearest;
+    const float within = !(x > (float)least) ? (float)least : x > (float)most ? (float)most : x;
+    return (int)(within + 0x1.8p23f - 0x1.8p23f);
 }
 
 /* Below this a unit counts as zero. */
