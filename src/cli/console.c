@@ -116,7 +116,7 @@ static bool start_editing(console *c) {
     el_set(c->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_set(c->editor, EL_SETTY, "-d", "-icrnl", "-inlcr", NULL);       /* what is pasted comes as it is: "\r\n" is one line end */
     el_wset(c->editor, EL_GETCFN, read_character);
-    el_set(c->editor, EL_ADDFN, "ridge-paste", "insert a pasted block", paste);
+    el_wset(c->editor, EL_ADDFN, L"ridge-paste", L"insert a pasted block", paste);     /* el_set would leak its copies */
     el_set(c->editor, EL_BIND, "\033[200~", "ridge-paste", NULL);
     load_history(c);
     return true;
