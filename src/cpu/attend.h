@@ -1,6 +1,6 @@
 /* Attention over one page of the KV cache, and the merging of pages.
  *
- * A page holds KV_PAGE_POSITIONS positions of one KV head of one layer, in f16:
+ * A page holds KV_PAGE_POSITIONS positions of one KV head of one layer, in f16 or f32:
  *     K   [8 groups][k_size][16 positions]        lanes are positions
  *     V   [128 positions][v_size, padded to 16]   lanes are dimensions
  * The result of a page is (max, sum, out), not yet divided: max of its scores, sum of exp(score - max), sum of exp(..) * v.
@@ -17,7 +17,7 @@ enum { ATTEND_MAX_QUERIES = 64 };       /* rows of q in one call */
 typedef struct { float *max, *sum, *out; size_t out_stride; } attend_state;      /* out: [query][out_stride] floats, v_size padded to 16 */
 
 typedef struct {
-    const uint16_t *k, *v;              /* of the page */
+    const void     *k, *v;              /* of the page */
     const float   **q;                  /* [n_queries] rows of k_size floats */
     uint32_t        n_queries;
     const int32_t  *first, *last;       /* [n_queries] positions within the page that the query sees, inclusive; last < first: none */
@@ -28,7 +28,8 @@ typedef struct {
 } attend_args;
 
 typedef struct {
-    void (*page)(const attend_args *a);
+    void (*page_f16)(const attend_args *a);
+    void (*page_f32)(const attend_args *a);
     /* into = into merged with the page that follows it, for n queries. */
     void (*merge)(attend_state *into, const attend_state *page, uint32_t n_queries, uint32_t v_size);
     /* out[i] = state.out[i] / state.sum: one query, v_size floats. */

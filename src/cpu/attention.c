@@ -59,9 +59,9 @@ static void attend_page(const attention_call *c, const attention_task *t, uint32
             last[n] = (int32_t)(to_last < KV_PAGE_POSITIONS ? to_last < 0 ? -1 : to_last : KV_PAGE_POSITIONS - 1);
         }
     }
-    const uint16_t *k = kv_page(b, t->part->pages[page], c->s->kv_layer, t->head);
-    b->kernels->attend.page(&(attend_args){
-        .k = k, .v = k + b->k_halves, .q = q, .n_queries = n, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size,
+    const uint8_t *k = kv_page(b, t->part->pages[page], c->s->kv_layer, t->head);
+    (b->plan->kv.value_bytes == sizeof(float) ? b->kernels->attend.page_f32 : b->kernels->attend.page_f16)(&(attend_args){
+        .k = k, .v = k + b->k_bytes, .q = q, .n_queries = n, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size,
         .scale = c->s->scale, .cap = c->s->cap, .scores = scores, .to = to,
     });
 }

@@ -166,9 +166,9 @@ static int new_scratch(backend *b, error *err) {
 
 static int new_kv(backend *b, error *err) {
     const kv_shape *kv = &b->plan->kv;
-    b->k_halves = (size_t)KV_PAGE_POSITIONS * kv->k_size;
-    b->v_halves = KV_PAGE_POSITIONS * round_up_size(kv->v_size, 16);
-    b->kv_bytes = (size_t)b->options.n_pages * kv->n_layers * kv->n_heads * (b->k_halves + b->v_halves) * sizeof *b->kv;
+    b->k_bytes = (size_t)KV_PAGE_POSITIONS * kv->k_size * kv->value_bytes;
+    b->v_bytes = KV_PAGE_POSITIONS * round_up_size(kv->v_size, 16) * kv->value_bytes;
+    b->kv_bytes = (size_t)b->options.n_pages * kv->n_layers * kv->n_heads * (b->k_bytes + b->v_bytes);
     b->kv = memory_map(b->kv_bytes);
     if (!b->kv) return fail_memory(err, b->kv_bytes, "the KV cache");
     uint32_t most_heads = 0;

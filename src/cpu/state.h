@@ -69,9 +69,9 @@ struct backend {
     size_t             widest;      /* the widest value, padded */
     size_t             panels_room; /* bytes of thread_scratch.panels */
 
-    uint16_t          *kv;          /* pages: [page][kv_layer][kv_head] of K then V */
+    uint8_t           *kv;          /* pages: [page][kv_layer][kv_head] of K then V */
     size_t             kv_bytes;
-    size_t             k_halves, v_halves;      /* 16-bit values of K and of V in a page of one layer and head */
+    size_t             k_bytes, v_bytes;        /* of K and of V in a page of one layer and head */
     attend_state       partial;     /* results of single pages, where pages are shared out */
     size_t             partial_room;            /* queries times pages that fit */
 
@@ -93,10 +93,10 @@ struct backend {
 static inline uint32_t step_rows(const backend *b, const step *s) { return s->outputs_only ? b->n_outputs : b->n_tokens; }
 static inline float *value_row(const backend *b, value_id v, uint32_t row) { return b->value[v] + row * b->value_stride[v]; }
 
-/* K of position 0 of a page; V follows k_halves later. */
-static inline uint16_t *kv_page(const backend *b, int32_t page, uint32_t layer, uint32_t head) {
+/* K of position 0 of a page; V follows k_bytes later. */
+static inline uint8_t *kv_page(const backend *b, int32_t page, uint32_t layer, uint32_t head) {
     const size_t n = ((size_t)page * b->plan->kv.n_layers + layer) * b->plan->kv.n_heads + head;
-    return b->kv + n * (b->k_halves + b->v_halves);
+    return b->kv + n * (b->k_bytes + b->v_bytes);
 }
 
 /* pack.c: lays out and fills linear[]; drops the file's pages behind it. */

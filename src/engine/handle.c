@@ -93,6 +93,7 @@ static int load_plan(ridge_model *m, const ridge_model_options *o, error *err) {
     fuse_level fuse = FUSE_ALL;
     int code = o->fuse ? fuse_level_parse(o->fuse, &fuse, err) : 0;
     if (!code) code = plan_fuse(m->model->plan, fuse, err);
+    if (!code && o->precise) m->model->plan->kv.value_bytes = sizeof(float);
     if (!code) code = choose_context(m, o, err);
     if (code) return code;
     const plan *p = m->model->plan;
@@ -101,7 +102,7 @@ static int load_plan(ridge_model *m, const ridge_model_options *o, error *err) {
     m->info.width = p->width;
     m->info.context_trained = p->n_context_trained;
     m->info.context_tokens = m->context_tokens;
-    m->info.kv_bytes_per_token = (uint64_t)p->kv.n_layers * p->kv.n_heads * ((uint64_t)p->kv.k_size + p->kv.v_size) * sizeof(uint16_t);
+    m->info.kv_bytes_per_token = (uint64_t)p->kv.n_layers * p->kv.n_heads * ((uint64_t)p->kv.k_size + p->kv.v_size) * p->kv.value_bytes;
     for (size_t i = 0; i < m->model->weights.n; i++) {
         const weight *w = &m->model->weights.weight[i];
         m->info.weight_bytes += (uint64_t)w->row_bytes * w->rows;

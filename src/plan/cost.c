@@ -4,7 +4,7 @@
 
 static double rows_of(const step *s, const batch *b) { return (double)(s->outputs_only ? batch_outputs(b) : batch_tokens(b)); }
 
-static double position_bytes(const kv_shape *kv) { return 2.0 * kv->n_heads * ((double)kv->k_size + kv->v_size); }
+static double position_bytes(const kv_shape *kv) { return (double)kv->value_bytes * kv->n_heads * ((double)kv->k_size + kv->v_size); }
 
 /* The sum of n consecutive integers from `from` on. */
 static double series(double from, double n) { return n * from + n * (n - 1) / 2; }

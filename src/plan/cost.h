@@ -5,7 +5,7 @@
 
 typedef struct {
     double weight_bytes;        /* of matrices and tables as the file holds them; each byte once a step */
-    double kv_bytes;            /* K and V read by attention or written, f16 */
+    double kv_bytes;            /* K and V read by attention or written */
     double operations;          /* multiplications and additions of linears and attention, 2 for each weight and token; the rest is 0 */
     arithmetic arithmetic;      /* of most of the operations */
 } step_cost;

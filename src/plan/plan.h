@@ -97,8 +97,8 @@ typedef struct {
     bool     optional;          /* the builder asked whether the file has it, and it has */
 } plan_tensor;
 
-/* The KV cache that the plan needs: [n_layers] times k and v of n_heads * head_size values a position. */
-typedef struct { uint32_t n_layers, n_heads, k_size, v_size; } kv_shape;
+/* The KV cache that the plan needs: [n_layers] times k and v of n_heads * head_size values a position, as f16 (value_bytes 2) or f32 (4). */
+typedef struct { uint32_t n_layers, n_heads, k_size, v_size, value_bytes; } kv_shape;
 
 typedef struct {
     char         architecture[32];

@@ -25,6 +25,7 @@ static subject subject_open(way w) {
     const backend_options o = { .n_threads = w.threads, .isa = w.isa, .precise = w.precise, .no_pack = w.no_pack,
                                 .max_tokens = 2 * N_TOKENS, .max_outputs = 2 * LAST, .n_pages = N_PAGES };
     if (model_open(&s.m, path, &err) || plan_fuse(s.m->plan, w.fuse, &err)) fail_msg("%s", err.text);
+    if (w.precise) s.m->plan->kv.value_bytes = sizeof(float);
     if (cpu_backend.open(&s.b, &o, &err) || cpu_backend.bind(s.b, s.m->plan, &s.m->weights, &err)) fail_msg("%s", err.text);
     s.n_vocab = s.m->plan->n_vocab;
     return s;
