@@ -138,7 +138,7 @@ static int print_json(judgement *j, size_t chunks, error *err) {
     json_object_set_new(all, "all", summary_object(&j->all, j->reference.model));
     const int failed = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     json_decref(all);
-    if (failed) return fail(err, RIDGE_E_IO, "the result could not be written");
+    if (failed) return fail(err, RIDGE_E_IO, "the result could not be written as JSON");
     putchar('\n');
     return 0;
 }
