@@ -66,7 +66,7 @@ class Program(unittest.TestCase):
             out = ridge(*arguments)[0].decode()
             for command in ("run", "info", "tokenize", "logits", "pull", "list", "bench"):
                 self.assertIn(f"\n  {command} ", out)
-        for command in ("run", "info", "tokenize", "logits", "pull", "list", "bench", "ceilings", "synth"):
+        for command in ("run", "info", "tokenize", "logits", "pull", "list", "bench", "ceilings", "synth", "quantize", "perplexity"):
             out, err = ridge(command, "--help")
             self.assertTrue(out.startswith(b"usage: ridge " + command.encode()))
             self.assertEqual(err, "")
