@@ -111,7 +111,8 @@ static int run_all(const arguments *a, const buffer *paths, size_t n_paths, cons
     int code = 0;
     for (size_t i = 0; i < n && !code; i++) {
         size_t at = i;
-        bench_setting s = { .precise = a->precise, .pack = a->pack, .warm_up = a->warm_up, .progress = a->progress, .repetitions = a->repetitions };
+        bench_setting s = { .precise = a->precise, .pack = a->pack, .warm_up = a->warm_up, .progress = a->progress,
+                            .profile = a->history.record != NULL, .repetitions = a->repetitions };
         s.threads = a->threads.v[at % a->threads.n];                      at /= a->threads.n;
         s.micro_batch = a->micro_batches.v[at % a->micro_batches.n];      at /= a->micro_batches.n;
         s.batch = a->batches.v[at % a->batches.n];                        at /= a->batches.n;
@@ -203,7 +204,7 @@ int cmd_bench(int argc, char **argv) {
         { "--progress", NULL, "say on stderr what is running", .on = &a.progress },
     };
     const flag history_flags[] = {
-        { "--record", "FILE", "append the results, with every sample, to a .jsonl file; \"default\": the one that --compare COMMIT reads", .text = &a.history.record },
+        { "--record", "FILE", "append the results, with every sample and the profile of one more run, to a .jsonl file;\n\"default\": the one that --compare COMMIT reads", .text = &a.history.record },
         { "--compare", "REF", "the latest results of the same tests in a .jsonl file, or those of a commit: exit code 1 where one is\n"
                               "significantly slower; or another ridge program, as below", .text = &a.history.compare },
         { "--compare-binary", "PROGRAM", "run that and this program in turn, -r times each (8 at least), and compare the pairs", .text = &a.history.binary },

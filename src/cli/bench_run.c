@@ -125,6 +125,35 @@ static int run_test(bench *b, const bench_test *t, error *err) {
     return code;
 }
 
+/* ---- the profile, for records ---- */
+
+static void add_step(bench_result *r, const ridge_profile_row *row) {
+    int i = 0;
+    while (i < r->n_steps && strcmp(r->step[i].name, row->text)) i++;
+    if (i == BENCH_STEPS_MOST || !row->calls) return;
+    if (i == r->n_steps) r->step[r->n_steps++] = (bench_step){ .name = row->text };
+    r->step[i].bytes += row->bytes;
+    r->step[i].operations += row->operations;
+    r->step[i].seconds += (row->work_ns + row->imbalance_ns + row->barrier_ns) * 1e-9;
+}
+
+/* Runs the test once more; *p owns what the result's steps are called. */
+static int profile_test(bench *b, const bench_test *t, ridge_profile **p, error *err) {
+    double ignored;
+    int code = ridge_profile_new(p, b->model, 0, err);
+    if (!code) code = set_depth(b, t->depth, err);
+    if (!code) code = ridge_profile_begin(*p, err);
+    if (code) return code;
+    code = run_once(b, t, &ignored, err);
+    ridge_profile_end(*p);
+    for (int phase = RIDGE_PROFILE_PROMPT; phase <= RIDGE_PROFILE_DECODE; phase++) {
+        size_t n;
+        const ridge_profile_row *rows = ridge_profile_rows(*p, (ridge_profile_phase)phase, &n, NULL);
+        for (size_t i = 0; i < n; i++) add_step(&b->result, &rows[i]);
+    }
+    return code;
+}
+
 /* ---- what is run ---- */
 
 /* The weight format of most of the model's bytes, in capitals as files are called. */
@@ -224,8 +253,12 @@ int bench_setting_run(const bench_setting *setting, const bench_test *tests, siz
         stamp(r);
         bench_test_name(r, name, sizeof name);
         if (setting->progress) fprintf(stderr, "%s, %s: %s (%zu of %zu)\n", r->model_type, r->backend, name, i + 1, n_tests);
+        ridge_profile *profile = NULL;
+        r->n_steps = 0;
         code = run_test(b, &tests[i], err);
+        if (!code && setting->profile) code = profile_test(b, &tests[i], &profile, err);
         if (!code) receive(user, r);
+        ridge_profile_free(profile);
     }
     pairing_close(&b->pairing);
     ridge_sampler_free(b->sampler);

@@ -7,6 +7,7 @@ typedef struct {
     int         threads, batch, micro_batch;
     const char *isa, *fuse;             /* isa NULL: the best */
     bool        precise, pack, warm_up, progress;
+    bool        profile;                /* each test runs once more, profiled, when its times are taken: the result's steps */
     int         repetitions;
 } bench_setting;
 

@@ -10,7 +10,10 @@
 #include "perf/pairing.h"
 #include "perf/statistics.h"
 
-enum { BENCH_REPETITIONS_MOST = 1000 };
+enum { BENCH_REPETITIONS_MOST = 1000, BENCH_STEPS_MOST = 48 };
+
+/* What all steps of one text moved, computed and took, waits included, in one run that was profiled. */
+typedef struct { const char *name; double bytes, operations, seconds; } bench_step;
 
 typedef struct {
     /* What was run. Texts are borrowed. */
@@ -32,6 +35,8 @@ typedef struct {
     int         n;
     double      seconds[BENCH_REPETITIONS_MOST];
     double      limit_seconds[BENCH_REPETITIONS_MOST];      /* by the roofline */
+    int         n_steps;                        /* 0: not profiled */
+    bench_step  step[BENCH_STEPS_MOST];
     double      read[BENCH_REPETITIONS_MOST], peak_rate[BENCH_REPETITIONS_MOST];    /* of the probes beside it: GB/s, Gop/s */
 } bench_result;
 

@@ -29,12 +29,20 @@ static json_t *known_ceilings(void) {
     return rows;
 }
 
+static json_t *steps_json(const bench_result *r) {
+    json_t *all = json_array();
+    for (int i = 0; i < r->n_steps; i++)
+        json_array_append_new(all, json_pack("{s:s s:f s:f s:f}", "name", r->step[i].name, "bytes", r->step[i].bytes, "operations", r->step[i].operations, "seconds", r->step[i].seconds));
+    return all;
+}
+
 json_t *history_line(const bench_result *r) {
     const machine *m = machine_here();
     json_t *line = bench_result_json(r);
     json_t *info = json_pack("{s:s s:s s:i s:I s:I s:f}", "kernel", m->kernel, "hypervisor", m->hypervisor, "cpus", m->n_cpus, "memory_bytes",
                              (json_int_t)m->memory_bytes, "memory_limit_bytes", (json_int_t)m->memory_limit_bytes, "cpu_limit", m->cpu_limit);
-    if (!line || json_object_set_new(line, "machine_info", info) || json_object_set_new(line, "ceilings", known_ceilings())) {
+    if (!line || json_object_set_new(line, "machine_info", info) || json_object_set_new(line, "ceilings", known_ceilings()) ||
+        (r->n_steps && json_object_set_new(line, "profile", steps_json(r)))) {
         json_decref(line);
         return NULL;
     }
@@ -150,7 +158,7 @@ static void read_steps(reader *r, history_entry *e) {
     for (size_t i = 0; i < n; i++) {
         const json_t *step = json_array_get(profile, i);
         const char *name = json_string_value(json_object_get(step, "name"));
-        const history_step s = { name ? copy(r, name) : "", number_of(json_object_get(step, "bytes")), number_of(json_object_get(step, "operations")),
+        const bench_step s = { name ? copy(r, name) : "", number_of(json_object_get(step, "bytes")), number_of(json_object_get(step, "operations")),
                                  number_of(json_object_get(step, "seconds")) };
         if (*s.name && s.seconds > 0) e->steps[e->n_steps++] = s;
     }

@@ -22,8 +22,6 @@ enum {
     HISTORY_MOST_TEXT    = 500,         /* bytes of a text; longer ones are cut */
 };
 
-typedef struct { const char *name; double bytes, operations, seconds; } history_step;
-
 /* One line. Texts belong to the history and are never NULL; numbers that the line lacks are 0. */
 typedef struct {
     const char *commit, *time;              /* "1a2b3c4d5", "2026-01-31T23:59:59Z" */
@@ -39,7 +37,7 @@ typedef struct {
     size_t      n;                                      /* samples */
     double     *per_second, *shares;                    /* [n]: tokens/s; share of the ceiling, NULL where not recorded */
     size_t      n_steps;
-    history_step *steps;
+    bench_step *steps;
 } history_entry;
 
 typedef struct {

@@ -127,7 +127,7 @@ void chart_roofline(buffer *b, const roofline_point *points, size_t n, double re
         char hint[300], number[24];
         snprintf(hint, sizeof hint, "%.100s: %.3g operations per byte, %.4g Gop/s", points[i].name, points[i].intensity, points[i].gop_per_s);
         snprintf(number, sizeof number, "%zu", i + 1);
-        svg_dot(b, "mark", at_x, at_y, 8, hint);
+        svg_dot(b, points[i].second ? "mark second" : "mark", at_x, at_y, 8, hint);
         svg_label(b, "number", "middle", at_x, at_y + 3.6, number);
     }
     svg_end(b);

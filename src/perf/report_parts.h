@@ -14,7 +14,7 @@ static inline const history_entry *report_latest(const report_series *s) { retur
 /* -1 where entry i is significantly slower than the one before it, 1 where it is faster, else 0. *ratio: how fast it is beside that one, 0 for the first. */
 int report_change(const report_series *s, size_t i, int *change, double *ratio, error *err);
 
-/* Roofline charts of the latest results, one for each machine, number of threads and kind of arithmetic. Nothing where no ceilings are known. */
+/* Roofline charts of the latest results, one for each model, machine, number of threads and kind of arithmetic. Nothing where no ceilings are known. */
 void report_rooflines(buffer *b, const report_series *series, size_t n);
 
 /* The ladder: the rungs of the latest commit that has any, as bars. Nothing where there are none. */

@@ -9,6 +9,7 @@ import html.parser, json, math, os, random, re, shutil, subprocess, sys, tempfil
 
 RIDGE = sys.argv[1]
 FOLDER = sys.argv[3] if sys.argv[2:3] == ["--keep"] else tempfile.mkdtemp(prefix="ridge-report-")
+shutil.rmtree(FOLDER, ignore_errors=True)
 os.makedirs(FOLDER, exist_ok=True)
 ENVIRONMENT = {**os.environ, "XDG_CACHE_HOME": FOLDER + "/cache", "XDG_STATE_HOME": FOLDER + "/state", "NO_COLOR": "1"}
 SKIPPED = 77
@@ -98,7 +99,7 @@ def page_holds_what_was_recorded():
     with open(path) as f:
         source = f.read()
     page = Page(source)
-    assert page.tags["article"] == 6 + 2 and page.tags["svg"] == 12 + 2, page.tags          # a card a test, two roofs; two charts a card
+    assert page.tags["article"] == 6 + 3 and page.tags["svg"] == 12 + 3, page.tags          # a card a test with two charts, a roof a model
     for words in ("qwen2 494M Q8_0", "tg128", "pp512", "linear gate up", "fused RMSNorm", "97", "2 threads, avx512", "96 results of 6 tests at 15 commits"):
         assert words in page.text, words
     assert "http" not in source and "<script" not in source and "url(" not in source and "@import" not in source
@@ -169,7 +170,8 @@ def recording_and_racing():
         lines = [json.loads(line) for line in f]
     assert [(l["n_prompt"], l["n_gen"], len(l["samples_ns"]), l["schema"]) for l in lines] == [(4, 0, 2, 1), (0, 1, 2, 1)] * 2
     assert all(len(l["machine"]) == 16 and l["build_commit"] and isinstance(l["ceilings"], list) and l["machine_info"]["cpus"] >= 1 for l in lines)
-    Page(run("report", path, "-o", "-").stdout)
+    assert all(0 < sum(s["seconds"] for s in l["profile"]) and any(s["name"].startswith("linear") and s["operations"] > 1e6 and s["bytes"] > 1e6 for s in l["profile"]) for l in lines)
+    assert "linear" in Page(run("report", path, "-o", "-").stdout).text
     assert "pp8" in run("bench", *model, "-p", "8", "-n", "0", "-r", "2", "--compare", path, code=3).stdout
     out = run("bench", *model, "-r", "2", "--compare-binary", RIDGE).stdout                      # the same program: two rounds are too few to say anything
     assert out.count("too few samples") == 2, out

@@ -42,7 +42,7 @@ static bench_result example(void) {
         .version = "0.0", .model_file = "dir/a <b>.gguf", .model_type = "llama 1M Q8_0", .model_bytes = 5u << 20, .model_parameters = 1000000,
         .backend = "cpu: avx2, 2 threads", .isa = "avx2", .fuse = "all", .arithmetic = "int8", .peak = "int8 by avx2", .packed = true,
         .threads = 2, .batch = 2048, .micro_batch = 512, .n_gen = 128, .n_depth = 16, .load_seconds = 0.5, .time = "2026-01-01T00:00:00Z",
-        .bytes = 128 * 500e6, .operations = 128 * 1e9, .n = 3,
+        .bytes = 128 * 500e6, .operations = 128 * 1e9, .n = 3, .n_steps = 1, .step = { { "linear(x)", 5e6, 7e6, 0.25 } },
     };
     for (int i = 0; i < 3; i++) {
         r.seconds[i] = 1 << i;
@@ -85,6 +85,9 @@ static void what_is_written_is_read(void **state) {
         assert_float_equal(e->per_second[i], 128.0 / (1 << i), 1e-6);
         assert_float_equal(e->shares[i], 0.8, 1e-6);
     }
+    assert_int_equal(e->n_steps, 1);
+    assert_string_equal(e->steps[0].name, "linear(x)");
+    assert_true(e->steps[0].bytes == 5e6 && e->steps[0].operations == 7e6 && e->steps[0].seconds == 0.25);
     assert_string_equal(h.entry[1].rung, "simd");
     assert_true(history_same_test(e, e) && !history_same_test(e, &h.entry[1]));
     char name[64];
