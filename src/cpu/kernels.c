@@ -37,11 +37,21 @@ const cpu_kernels *const kernels_all[] = {
 };
 const size_t kernels_all_n = sizeof kernels_all / sizeof *kernels_all;
 
+/* Whether a supported table is also the better choice. Intel's vdpbf16ps is half as fast as the two fma that it replaces (Sapphire and
+ * Emerald Rapids: 172 against 284 Gop/s), AMD's is twice as fast. */
+static bool worth_choosing(const cpu_kernels *k) {
+#ifdef __x86_64__
+    if (k == &kernels_avx512bf16 && __builtin_cpu_is("intel")) return false;
+#endif
+    (void)k;
+    return true;
+}
+
 int kernels_choose(const cpu_kernels **chosen, const char *name, error *err) {
     char names[200] = "";
     for (size_t i = 0; i < kernels_all_n; i++) {
         const cpu_kernels *k = kernels_all[i];
-        if (!name && !k->supported()) continue;
+        if (!name && !(k->supported() && worth_choosing(k))) continue;
         if (!name || !strcmp(k->name, name)) {
             if (!k->supported()) return fail(err, RIDGE_E_UNSUPPORTED, "the instruction set '%s' needs a processor with %s, which this one is not", name, k->needs);
             *chosen = k;

@@ -88,7 +88,7 @@ typedef struct {
 extern const cpu_kernels *const kernels_all[];
 extern const size_t kernels_all_n;
 
-/* The best table that this machine can run; or the one called `name`, RIDGE_E_BAD_ARGUMENT naming those there are
+/* The table that is best on this machine; or the one called `name`, RIDGE_E_BAD_ARGUMENT naming those there are
  * where it is unknown, RIDGE_E_UNSUPPORTED where the processor lacks it. name NULL: the best, never fails. */
 int kernels_choose(const cpu_kernels **chosen, const char *name, error *err);
 
