@@ -132,8 +132,9 @@ int ridge_profile_new(ridge_profile **out, ridge_model *m, size_t trace_runs, er
     p->n_kept_most = trace_runs;
     p->times = arena_new(&p->memory, p->n_threads * p->n_steps, sizeof *p->times);
     if (!p->times || !new_rows(p) || !new_kept(p)) {
+        const size_t bytes = (trace_runs + 1) * p->n_threads * p->n_steps * sizeof *p->times;
         ridge_profile_free(p);
-        return fail_memory(err, (trace_runs + 1) * p->n_threads * p->n_steps * sizeof(step_time), "a profile");
+        return fail_memory(err, bytes, "a profile");
     }
     *out = p;
     return 0;
