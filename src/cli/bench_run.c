@@ -8,6 +8,7 @@
 #include <time.h>
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cli/model_flags.h"
 #include "perf/pairing.h"
 #include "perf/random.h"
 
@@ -171,18 +172,12 @@ static void find_type(const ridge_model *m, char *out, size_t room) {
     for (; *out; out++) *out = (char)toupper((unsigned char)*out);
 }
 
-/* "avx512" of "cpu: avx512, 2 threads". */
-static void find_isa(const char *backend, char *out, size_t room) {
-    const char *colon = strchr(backend, ':'), *from = colon ? colon + 1 + strspn(colon + 1, " ") : backend;
-    snprintf(out, room, "%.*s", (int)strcspn(from, ","), from);
-}
-
 static void describe(bench *b) {
     const bench_setting *s = b->setting;
     const ridge_model_info info = ridge_model_get_info(b->model);
     char type[32];
     find_type(b->model, type, sizeof type);
-    find_isa(info.backend, b->isa, sizeof b->isa);
+    model_isa(b->model, b->isa, sizeof b->isa);
     if (info.parameters >= 1000000000) snprintf(b->type, sizeof b->type, "%.20s %.1fB %s", info.architecture, (double)info.parameters * 1e-9, type);
     else                               snprintf(b->type, sizeof b->type, "%.20s %.0fM %s", info.architecture, (double)info.parameters * 1e-6, type);
     b->result = (bench_result){
