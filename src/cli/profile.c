@@ -29,9 +29,9 @@ static void print(const profile_measurement *m, const profile_test *t) {
 static json_t *measurement_json(const profile_measurement *m, const profile_test *t) {
     const paired_ratio cost = overhead(m);
     json_t *o = profile_report_json(&m->report);
-    json_t *head = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "test", t->decodes ? "decode" : "prompt", "test_tokens", t->tokens, "depth", t->depth,
-                             "repetitions", m->n, "unprofiled_tokens_per_second", per_second(m, t), "overhead", cost.median - 1, "overhead_low", cost.range.low - 1,
-                             "overhead_high", cost.range.high - 1);
+    json_t *head = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "test", t->decodes ? "decode" : "prompt", "test_tokens", t->tokens, "depth",
+                             t->depth, "repetitions", m->n, "unprofiled_tokens_per_second", per_second(m, t), "overhead", cost.median - 1,
+                             "overhead_low", cost.range.low - 1, "overhead_high", cost.range.high - 1);
     if (head) json_object_update(head, o);
     json_decref(o);
     return head;

@@ -14,8 +14,8 @@ static int print_phase(const ridge_profile *p, ridge_profile_phase phase, const 
     const int code = profile_report_add(&report, l, rows, n, &totals, false, err);
     profile_report_sort(&report);
     if (!code) {
-        fprintf(stderr, "\n%s, profiled: %llu tokens in %llu run%s\n", phase == RIDGE_PROFILE_PROMPT ? "prompt" : "answer", (unsigned long long)totals.tokens,
-                (unsigned long long)totals.runs, totals.runs == 1 ? "" : "s");
+        fprintf(stderr, "\n%s, profiled: %llu tokens in %llu run%s\n", phase == RIDGE_PROFILE_PROMPT ? "prompt" : "answer",
+                (unsigned long long)totals.tokens, (unsigned long long)totals.runs, totals.runs == 1 ? "" : "s");
         profile_report_print(&report, stderr);
     }
     profile_report_free(&report);

@@ -75,8 +75,8 @@ static void print(const findings *f) {
     const profile_report *r = &f->measurement->report;
     const limits *l = &r->limits;
     profile_test_name(f->test, name, sizeof name);
-    printf("\n%s: %.3f ms a token, of which the machine's limit is %.1f %%\n\n%8s %9s  cause\n", name, r->totals.total_ns / (double)r->totals.tokens * 1e-6,
-           100 * f->causes->limit, "loss", "gain");
+    printf("\n%s: %.3f ms a token, of which the machine's limit is %.1f %%\n\n%8s %9s  cause\n", name,
+           r->totals.total_ns / (double)r->totals.tokens * 1e-6, 100 * f->causes->limit, "loss", "gain");
     for (size_t i = 0; i < f->causes->n; i++) {
         const why_cause *c = &f->causes->cause[i];
         printf("%6.2f %% %+7.1f %%  %s\n%21stry: %s\n", 100 * c->loss, 100 * c->gain, c->cause, "", c->advice);
@@ -100,13 +100,13 @@ static json_t *findings_json(const findings *f) {
     }
     for (size_t i = 0; i < f->n_trials; i++) {
         const trial *t = &f->trials[i];
-        json_array_append_new(trials, json_pack("{s:s, s:f, s:f, s:f}", "setting", t->name, "gain", t->speed.median - 1, "gain_low", t->speed.range.low - 1,
-                                                "gain_high", t->speed.range.high - 1));
+        json_array_append_new(trials, json_pack("{s:s, s:f, s:f, s:f}", "setting", t->name, "gain", t->speed.median - 1,
+                                                "gain_low", t->speed.range.low - 1, "gain_high", t->speed.range.high - 1));
     }
     const profile_report *r = &f->measurement->report;
     return json_pack("{s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "test", f->test->decodes ? "decode" : "prompt", "test_tokens", f->test->tokens,
-                     "depth", f->test->depth, "ns_per_token", r->totals.total_ns / (double)r->totals.tokens, "limit", f->causes->limit, "sum", why_sum(f->causes),
-                     "read_least_gb_per_s", r->limits.read_range.low, "read_most_gb_per_s", r->limits.read_range.high, "causes", causes, "trials", trials);
+                     "depth", f->test->depth, "ns_per_token", r->totals.total_ns / (double)r->totals.tokens, "limit", f->causes->limit, "sum",
+                     why_sum(f->causes), "read_least_gb_per_s", r->limits.read_range.low, "read_most_gb_per_s", r->limits.read_range.high, "causes", causes, "trials", trials);
 }
 
 /* ---- the command ---- */

@@ -31,7 +31,8 @@ int profile_report_add(profile_report *r, const limits *l, const ridge_profile_r
         if (!line) return err ? err->code : RIDGE_E_NO_MEMORY;
         const limit_arithmetic a = limit_arithmetic_find(rows[i].arithmetic);
         const double peak = a < LIMIT_ARITHMETIC_COUNT ? l->peak[a] : 0;
-        const double memory = l->read > 0 ? rows[i].bytes / l->read : 0, computing = peak > 0 ? rows[i].operations / peak : 0;     /* ns: GB/s are bytes/ns */
+        const double memory = l->read > 0 ? rows[i].bytes / l->read : 0;           /* ns: GB/s are bytes a nanosecond */
+        const double computing = peak > 0 ? rows[i].operations / peak : 0;
         line->calls += rows[i].calls;
         line->work_ns += rows[i].work_ns;
         line->imbalance_ns += rows[i].imbalance_ns;
@@ -134,8 +135,8 @@ void profile_report_print(const profile_report *r, FILE *out) {
 
 static json_t *line_json(const profile_report *r, const profile_line *line) {
     const double ns = profile_line_ns(line);
-    json_t *o = json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "step", line->text, "kind", line->kind, "calls", (json_int_t)line->calls,
-                          "ns", ns, "work_ns", line->work_ns, "imbalance_ns", line->imbalance_ns, "barrier_ns", line->barrier_ns,
+    json_t *o = json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "step", line->text, "kind", line->kind,
+                          "calls", (json_int_t)line->calls, "ns", ns, "work_ns", line->work_ns, "imbalance_ns", line->imbalance_ns, "barrier_ns", line->barrier_ns,
                           "share", ns / r->totals.total_ns, "bytes", line->bytes, "operations", line->operations, "arithmetic", line->arithmetic);
     if (o && line->layer >= 0) json_object_set_new(o, "layer", json_integer(line->layer));
     if (o && line->limit_ns > 0 && ns > 0) {
@@ -149,8 +150,8 @@ static json_t *line_json(const profile_report *r, const profile_line *line) {
 }
 
 static json_t *limits_json(const limits *l) {
-    json_t *o = json_pack("{s:f, s:f, s:f, s:f}", "read_gb_per_s", l->read, "read_least_gb_per_s", l->read_range.low, "read_most_gb_per_s", l->read_range.high,
-                          "barrier_ns", l->barrier_ns);
+    json_t *o = json_pack("{s:f, s:f, s:f, s:f}", "read_gb_per_s", l->read, "read_least_gb_per_s", l->read_range.low,
+                          "read_most_gb_per_s", l->read_range.high, "barrier_ns", l->barrier_ns);
     for (int i = 0; i < LIMIT_ARITHMETIC_COUNT; i++) {
         char name[32];
         snprintf(name, sizeof name, "%s_gop_per_s", limit_arithmetic_name[i]);

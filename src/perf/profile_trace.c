@@ -4,7 +4,9 @@
 #include "base/files.h"
 #include "perf/profile_report.h"
 
-static const char *const category[] = { [RIDGE_SPAN_RUN] = "run", [RIDGE_SPAN_SAMPLING] = "sampling", [RIDGE_SPAN_STEP] = "step", [RIDGE_SPAN_WAIT] = "wait" };
+static const char *const category[] = {
+    [RIDGE_SPAN_RUN] = "run", [RIDGE_SPAN_SAMPLING] = "sampling", [RIDGE_SPAN_STEP] = "step", [RIDGE_SPAN_WAIT] = "wait",
+};
 
 static json_t *event_json(const ridge_profile_span *s, uint64_t first) {
     json_t *arguments = json_object();

@@ -36,7 +36,8 @@ static void advise(why_cause *c, const char *text) { snprintf(c->advice, sizeof 
 
 /* What to try where a step's own work is above its limit. */
 static void advise_step(why_cause *c, const why_setting *s, const profile_line *line, bool memory) {
-    if (!strcmp(line->kind, "attention")) snprintf(c->advice, sizeof c->advice, "a shorter context: it grows with the position, here %.0f on average", s->position);
+    if (!strcmp(line->kind, "attention"))
+        snprintf(c->advice, sizeof c->advice, "a shorter context: it grows with the position, here %.0f on average", s->position);
     else if (!s->packed) advise(c, "without --no-pack: weights are packed just before each use");
     else if (s->precise) advise(c, "without --precise: 8-bit activations for quantised weights, bf16 for dense ones");
     else if (memory && s->threads < s->cores) snprintf(c->advice, sizeof c->advice, "more threads: %d of %d cores read", s->threads, s->cores);
@@ -60,14 +61,16 @@ static void add_steps(const profile_report *r, const why_setting *s, why_list *o
             little += loss;
             n_little++;
         } else if (memory) {
-            advise_step(add(out, loss, loss, "%s: %.2f GB/s, %.0f %% of what memory allows", line->text, line->bytes / line->work_ns, share), s, line, memory);
+            const double rate = line->bytes / line->work_ns;
+            advise_step(add(out, loss, loss, "%s: %.2f GB/s, %.0f %% of what memory allows", line->text, rate, share), s, line, memory);
         } else {
-            advise_step(add(out, loss, loss, "%s: %.0f Gop/s, %.0f %% of the %s peak", line->text, line->operations / line->work_ns, share, line->arithmetic),
-                        s, line, memory);
+            const double rate = line->operations / line->work_ns;
+            advise_step(add(out, loss, loss, "%s: %.0f Gop/s, %.0f %% of the %s peak", line->text, rate, share, line->arithmetic), s, line, memory);
         }
     }
     if (n_little) advise(add(out, little, little, "%d other kinds of step", n_little), "nothing: they hardly matter");
-    if (n_faster) advise(add(out, faster, 0, "%d kinds of step are faster than their limit: caches hold what they read, or the limit was probed low", n_faster), "nothing");
+    if (n_faster)
+        advise(add(out, faster, 0, "%d kinds of step are faster than their limit: caches hold what they read, or the limit was probed low", n_faster), "nothing");
 }
 
 /* Steps without weights, all together: the fewer there are, the better. */
@@ -97,20 +100,21 @@ static void add_waits(const profile_report *r, const why_setting *s, why_list *o
     if (s->threads > s->cores) advise(c, "fewer threads: there are more than cores");
     else if (s->threads == 1) advise(c, "nothing: one thread waits for nobody");
     else advise(c, "an idle machine: something else may have used a core; else steps that split more evenly");
-    c = add(out, barrier / total, (barrier - least) / total, "barriers: %.0f a run, %.2f us each; nothing but barriers takes %.2f us", calls / (double)r->totals.runs,
-            barrier / calls * 1e-3, r->limits.barrier_ns * 1e-3);
+    c = add(out, barrier / total, (barrier - least) / total, "barriers: %.0f a run, %.2f us each; nothing but barriers takes %.2f us",
+            calls / (double)r->totals.runs, barrier / calls * 1e-3, r->limits.barrier_ns * 1e-3);
     advise(c, s->fused ? "fewer steps; the gain is that of barriers at the speed probed" : "--fuse all: fewer steps, fewer barriers");
 }
 
 static void add_between(const profile_report *r, const why_setting *s, why_list *out) {
     const ridge_profile_totals *t = &r->totals;
     const double runs = (double)t->runs, total = t->total_ns;
-    advise(add(out, t->launch_ns / total, t->launch_ns / total, "threads on their way into a run and out of it: %.1f us", t->launch_ns / runs * 1e-3),
+    double loss = t->launch_ns / total;
+    advise(add(out, loss, loss, "threads on their way into a run and out of it: %.1f us", t->launch_ns / runs * 1e-3),
            s->decoding ? "an idle machine: threads that sleep must be woken" : "larger chunks (-b): fewer runs");
-    advise(add(out, t->sampling_ns / total, t->sampling_ns / total, "sampling: %.1f us a run", t->sampling_ns / runs * 1e-3),
-           "--temp 0, or fewer samplers and penalties (--repeat-penalty 1)");
-    advise(add(out, t->host_ns / total, t->host_ns / total, "the rest between runs (text, output, the caller): %.1f us", t->host_ns / runs * 1e-3),
-           "a receiver of text that takes less time");
+    loss = t->sampling_ns / total;
+    advise(add(out, loss, loss, "sampling: %.1f us a run", t->sampling_ns / runs * 1e-3), "--temp 0, or fewer samplers and penalties (--repeat-penalty 1)");
+    loss = t->host_ns / total;
+    advise(add(out, loss, loss, "the rest between runs (text, output, the caller): %.1f us", t->host_ns / runs * 1e-3), "a receiver of text that takes less time");
 }
 
 static int dearest_first(const void *a, const void *b) {
