@@ -24,6 +24,7 @@ typedef struct {
     uint32_t        k_size, v_size;
     float           scale, cap;         /* score = scale * (q k), then cap * tanh(score / cap) where cap > 0 */
     float          *scores;             /* scratch: [n_queries][KV_PAGE_POSITIONS] */
+    float          *wide;               /* scratch: a page of K and V as f32 */
     attend_state    to;                 /* overwritten with the page's result; a query that sees nothing gets ATTEND_NOTHING, 0, 0 */
 } attend_args;
 

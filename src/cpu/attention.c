@@ -5,7 +5,7 @@
  * result is kept, and after a barrier merged in ascending order, as the first way does. The same bits either way. */
 #include "cpu/state.h"
 
-enum { BLOCK_QUERIES = 32 };        /* rows of q that pass over a page together, where the group of heads allows it */
+enum { BLOCK_QUERIES = ATTEND_MAX_QUERIES };        /* rows of q that pass over a page together, where the group of heads allows it */
 
 typedef struct {
     const batch_part *part;
@@ -45,7 +45,7 @@ static void reset(const attend_state *state, uint32_t n, size_t width) {
     }
 }
 
-static void attend_page(const attention_call *c, const attention_task *t, uint32_t page, float *scores, attend_state to) {
+static void attend_page(const attention_call *c, const attention_task *t, uint32_t page, const thread_scratch *scratch, attend_state to) {
     const backend *b = c->b;
     const float *q[ATTEND_MAX_QUERIES];
     int32_t first[ATTEND_MAX_QUERIES], last[ATTEND_MAX_QUERIES];
@@ -62,7 +62,7 @@ static void attend_page(const attention_call *c, const attention_task *t, uint32
     const uint8_t *k = kv_page(b, t->part->pages[page], c->s->kv_layer, t->head);
     (b->plan->kv.value_bytes == sizeof(float) ? b->kernels->attend.page_f32 : b->kernels->attend.page_f16)(&(attend_args){
         .k = k, .v = k + b->k_bytes, .q = q, .n_queries = n, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size,
-        .scale = c->s->scale, .cap = c->s->cap, .scores = scores, .to = to,
+        .scale = c->s->scale, .cap = c->s->cap, .scores = scratch->scores, .wide = scratch->wide, .to = to,
     });
 }
 
@@ -78,7 +78,7 @@ static void attend_task(const attention_call *c, const attention_task *t, thread
     const uint32_t n = t->n_tokens * c->group, size = c->b->plan->kv.v_size;
     reset(&scratch->running, n, scratch->running.out_stride);
     for (uint32_t page = t->first_page; page < t->end_page; page++) {
-        attend_page(c, t, page, scratch->scores, scratch->page);
+        attend_page(c, t, page, scratch, scratch->page);
         c->b->kernels->attend.merge(&scratch->running, &scratch->page, n, size);
     }
     write_task(c, t, &scratch->running);
@@ -97,7 +97,7 @@ static void attend_shared_pages(const attention_call *c, uint32_t thread, size_t
     attention_task t;
     for (task_cursor at = {0}; next_task(c, &at, &t); )
         for (uint32_t page = t.first_page; page < t.end_page; page++, item++, slot += t.n_tokens * c->group)
-            if (item >= from && item < to) attend_page(c, &t, page, b->scratch[thread].scores, state_at(&b->partial, slot));
+            if (item >= from && item < to) attend_page(c, &t, page, &b->scratch[thread], state_at(&b->partial, slot));
     team_barrier(b->team);
 
     attend_state *running = &b->scratch[thread].running;

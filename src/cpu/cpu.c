@@ -157,6 +157,7 @@ static int new_scratch(backend *b, error *err) {
            && (s->prepared = new_aligned(b, b->tuning.own_rows * widest_activation(b, 0, true)))
            && (!b->options.no_pack || (s->panels = new_aligned(b, b->panels_room)))
            && (s->scores = new_aligned(b, ATTEND_MAX_QUERIES * KV_PAGE_POSITIONS * sizeof(float)))
+           && (s->wide = new_aligned(b, KV_PAGE_POSITIONS * (b->plan->kv.k_size + round_up_size(b->plan->kv.v_size, 16)) * sizeof(float)))
            && new_state(b, &s->running, ATTEND_MAX_QUERIES) && new_state(b, &s->page, ATTEND_MAX_QUERIES);
     }
     for (int kind = 0; all && kind < ACTIVATION_COUNT; kind++)

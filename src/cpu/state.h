@@ -32,7 +32,7 @@ typedef struct {
     float   *row;                   /* one row of the widest value */
     uint8_t *prepared;              /* activations, where each thread prepares its own */
     uint8_t *panels;                /* --no-pack: a chunk of panels */
-    float   *scores;                /* attention */
+    float   *scores, *wide;         /* attention */
     attend_state running, page;
     uint32_t mode;                  /* the floating-point mode before kernels_enter_thread */
 } thread_scratch;
