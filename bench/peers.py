@@ -69,7 +69,8 @@ def measure(a, path):
             else:
                 rows = child(a.ridge, "bench", "-m", path, "-t", str(a.threads), "-p", str(a.prompt), "-n", str(a.tokens), "-r", "1", "-o", "jsonl")
                 pp, tg = (next(r for r in rows if r["n_gen"] == n) for n in (0, a.tokens))
-                found[who].append({"pp": pp["avg_ts"], "tg": tg["avg_ts"], "read": tg["read_gb_per_s"], "bytes": tg["bytes_per_token"], "type": tg["model_type"],
+                found[who].append({"pp": pp["avg_ts"], "tg": tg["avg_ts"], "read": tg["read_gb_per_s"], "bytes": tg["bytes_per_token"],
+                                   "type": tg["model_type"],
                                    "commit": tg["build_commit"], "cpu": tg["cpu_info"], "backend": tg["backend"], "share": tg["ceiling_share"]})
     return found
 
@@ -87,17 +88,21 @@ def row(path, found, what):
 def table(a, all_found):
     first = all_found[0][1]["ridge"][0]
     lines = ["# Ridge beside llama.cpp", "",
-             f"`bench/peers.sh -r {a.rounds} -t {a.threads} -p {a.prompt} -n {a.tokens}` on {datetime.date.today()}: {first['cpu']}, {a.threads} threads; Ridge {first['commit']} ({first['backend']}),",
-             f"llama.cpp as in llama-cpp-python {importlib.metadata.version('llama_cpp_python')}, built for this machine. Medians of {a.rounds} interleaved rounds, least and most in parentheses;",
+             f"`bench/peers.sh -r {a.rounds} -t {a.threads} -p {a.prompt} -n {a.tokens}` on {datetime.date.today()}: "
+             f"{first['cpu']}, {a.threads} threads; Ridge {first['commit']} ({first['backend']}),",
+             f"llama.cpp as in llama-cpp-python {importlib.metadata.version('llama_cpp_python')}, built for this machine. "
+             f"Medians of {a.rounds} interleaved rounds, least and most in parentheses;",
              "the ratio is Ridge over llama.cpp within each round. Machines drift: only numbers of one run can be compared.", "",
-             f"| model, file | llama.cpp pp{a.prompt} | Ridge pp{a.prompt} | ratio | llama.cpp tg{a.tokens} | Ridge tg{a.tokens} | ratio | read GB/s probed | llama.cpp, share of it | Ridge |",
+             f"| model, file | llama.cpp pp{a.prompt} | Ridge pp{a.prompt} | ratio | "
+             f"llama.cpp tg{a.tokens} | Ridge tg{a.tokens} | ratio | read GB/s probed | llama.cpp, share of it | Ridge |",
              "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for path, found in all_found:
         r = found["ridge"]
         llama = [100 * x["tg"] * y["bytes"] * 1e-9 / y["read"] for x, y in zip(found["llama"], r)]
         lines.append(f"| {r[0]['type']}, {os.path.basename(path)} | {row(path, found, 'pp')} | {row(path, found, 'tg')} | {span([x['read'] for x in r])} | "
                      f"{statistics.median(llama):.0f} % | {100 * statistics.median(x['share'] for x in r):.0f} % |")
-    lines += ["", "The share is of the bytes that a token must move (weights and the KV cache so far), by the bandwidth that Ridge's bench reads memory with beside its run.", ""]
+    lines += ["", "The share is of the bytes that a token must move (weights and the KV cache so far), by the bandwidth "
+                  "that Ridge's bench reads memory with beside its run.", ""]
     return "\n".join(lines)
 
 

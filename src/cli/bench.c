@@ -44,7 +44,8 @@ static int parse_words(void *store, const char *text, error *err) {
     l->n = 0;
     for (;;) {
         const size_t n = strcspn(text, ",");
-        if (!n || n >= WORD_ROOM || l->n == WORDS_MOST) return fail(err, RIDGE_E_BAD_ARGUMENT, "\"%s\" is no list of up to %d words, separated by commas", text, WORDS_MOST);
+        if (!n || n >= WORD_ROOM || l->n == WORDS_MOST)
+            return fail(err, RIDGE_E_BAD_ARGUMENT, "\"%s\" is no list of up to %d words, separated by commas", text, WORDS_MOST);
         snprintf(l->word[l->n++], WORD_ROOM, "%.*s", (int)n, text);
         if (!text[n]) return 0;
         text += n + 1;
@@ -125,7 +126,8 @@ static int run_all(const arguments *a, const buffer *paths, size_t n_paths, cons
 }
 
 static int check_numbers(const arguments *a, error *err) {
-    for (size_t i = 0; i < a->threads.n; i++) if (!a->threads.v[i] || a->threads.v[i] > 1024) return fail(err, RIDGE_E_BAD_ARGUMENT, "-t takes numbers from 1 to 1024");
+    for (size_t i = 0; i < a->threads.n; i++) if (!a->threads.v[i] || a->threads.v[i] > 1024)
+        return fail(err, RIDGE_E_BAD_ARGUMENT, "-t takes numbers from 1 to 1024");
     for (size_t i = 0; i < a->batches.n; i++) if (!a->batches.v[i]) return fail(err, RIDGE_E_BAD_ARGUMENT, "-b takes numbers from 1");
     for (size_t i = 0; i < a->micro_batches.n; i++) if (!a->micro_batches.v[i]) return fail(err, RIDGE_E_BAD_ARGUMENT, "-ub takes numbers from 1");
     return 0;
@@ -138,7 +140,8 @@ static int run(arguments *a, error *err) {
     static bench_test tests[TESTS_MOST];
     static buffer paths[MODELS_MOST + 1];
     size_t n_tests = 0, n_paths = 0;
-    outputs o = { .to_out = bench_printer_find(a->output), .to_error = bench_printer_find(a->output_error), .history = &a->history };      /* "none" has no printer */
+    outputs o = { .to_out = bench_printer_find(a->output), .to_error = bench_printer_find(a->output_error),
+                  .history = &a->history };      /* "none" has no printer */
     int code = check_numbers(a, err);
     if (!code) code = list_tests(a, tests, &n_tests, err);
     if (!code) code = list_models(a, paths, &n_paths, err);
@@ -170,7 +173,8 @@ static int run_or_compare(arguments *a, error *err) {
 int cmd_bench(int argc, char **argv) {
     static arguments a;
     a = (arguments){
-        .types = { .word = { "q8_0" }, .n = 1 }, .fuses = { .word = { "all" }, .n = 1 }, .prompts = { { 512 }, 1 }, .gens = { { 128 }, 1 }, .depths = { { 0 }, 1 },
+        .types = { .word = { "q8_0" }, .n = 1 }, .fuses = { .word = { "all" }, .n = 1 }, .prompts = { { 512 }, 1 }, .gens = { { 128 }, 1 },
+        .depths = { { 0 }, 1 },
         .threads = { { crew_cores() }, 1 }, .batches = { { 2048 }, 1 }, .micro_batches = { { 512 }, 1 },
         .repetitions = 5, .pack = true, .warm_up = true, .output = "md", .output_error = "none",
         .history = { .threshold = 2 }, .argc = argc, .argv = argv,
@@ -178,7 +182,8 @@ int cmd_bench(int argc, char **argv) {
     bool cold = false;
     const flag model_flags[] = {
         { "-m --model", "MODEL", "a file, a name, user/repo[:quant]; may be repeated", .texts = &a.models },
-        { "--shape", "NAMES", "random weights in the shape of a known model: qwen2.5-0.5b, ... (ridge synth --help)", .parse = parse_words, .store = &a.shapes },
+        { "--shape", "NAMES", "random weights in the shape of a known model: qwen2.5-0.5b, ... (ridge synth --help)", .parse = parse_words,
+          .store = &a.shapes },
         { "--type", "NAMES", "of --shape's weights: q8_0 (default), f16, q4_k, ...", .parse = parse_words, .store = &a.types },
     };
     const flag test_flags[] = {
@@ -204,7 +209,8 @@ int cmd_bench(int argc, char **argv) {
         { "--progress", NULL, "say on stderr what is running", .on = &a.progress },
     };
     const flag history_flags[] = {
-        { "--record", "FILE", "append the results, with every sample and the profile of one more run, to a .jsonl file;\n\"default\": the one that --compare COMMIT reads", .text = &a.history.record },
+        { "--record", "FILE", "append the results, with every sample and the profile of one more run, to a .jsonl file;\n"
+          "\"default\": the one that --compare COMMIT reads", .text = &a.history.record },
         { "--compare", "REF", "the latest results of the same tests in a .jsonl file, or those of a commit: exit code 1 where one is\n"
                               "significantly slower; or another ridge program, as below", .text = &a.history.compare },
         { "--compare-binary", "PROGRAM", "run that and this program in turn, -r times each (8 at least), and compare the pairs", .text = &a.history.binary },

@@ -41,13 +41,15 @@ static int find_reference(bench_history *h, error *err) {
 int bench_history_begin(bench_history *h, error *err) {
     int code = 0;
     if (h->binary && h->compare) return fail(err, RIDGE_E_BAD_ARGUMENT, "--compare and --compare-binary exclude each other");
-    if (h->recorded && (!h->compare || h->record)) return fail(err, RIDGE_E_BAD_ARGUMENT, "--recorded takes results instead of running: it needs --compare, and nothing to --record");
+    if (h->recorded && (!h->compare || h->record))
+        return fail(err, RIDGE_E_BAD_ARGUMENT, "--recorded takes results instead of running: it needs --compare, and nothing to --record");
     if (h->record && strcmp(h->record, "default")) buffer_append_text(&h->record_path, h->record);
     else if (h->record) code = history_default_path(&h->record_path, err);
     if (!code && h->record_path.failed) code = fail_memory(err, 100, "a path");
     if (!code && h->compare) code = find_reference(h, err);
     if (!code && h->binary && (h->record || h->recorded))
-        code = fail(err, RIDGE_E_BAD_ARGUMENT, "comparing with a program measures both in turn: there is nothing to --record, and --recorded results are no use");
+        code = fail(err, RIDGE_E_BAD_ARGUMENT, "comparing with a program measures both in turn: there is nothing to --record, and no use "
+                    "for --recorded results");
     if (!code && h->recorded) code = history_load(&h->now, h->recorded, err);
     return code;
 }
@@ -121,8 +123,10 @@ int bench_history_end(bench_history *h, FILE *out, bool *slower, error *err) {
 /* ---- the table ---- */
 
 void bench_comparison_head(FILE *out) {
-    fprintf(out, "\n| %-22s | %-15s | %-9s | %10s | %10s | %-32s | %8s | %-17s |\n", "model", "test", "before", "t/s", "now t/s", "now / before [95 %]", "p", "verdict");
-    fputs("| ---------------------- | --------------- | --------- | ---------: | ---------: | -------------------------------- | -------: | ----------------- |\n", out);
+    fprintf(out, "\n| %-22s | %-15s | %-9s | %10s | %10s | %-32s | %8s | %-17s |\n", "model", "test", "before", "t/s", "now t/s",
+            "now / before [95 %]", "p", "verdict");
+    fputs("| ---------------------- | --------------- | --------- | ---------: | ---------: | -------------------------------- | -------: "
+          "| ----------------- |\n", out);
 }
 
 void bench_comparison_row(FILE *out, const bench_comparison *row) {
@@ -133,7 +137,8 @@ void bench_comparison_row(FILE *out, const bench_comparison *row) {
         snprintf(ratio, sizeof ratio, "%.3f [%.3f, %.3f] %s", row->c->ratio, row->c->range.low, row->c->range.high, row->by);
         snprintf(p, sizeof p, "%.5f", row->c->p);
     }
-    fprintf(out, "| %-22s | %-15s | %-9.9s | %10s | %10.2f | %-32s | %8s | %-17s |\n", row->test->model, test, row->commit, before, row->now, ratio, p, row->verdict);
+    fprintf(out, "| %-22s | %-15s | %-9.9s | %10s | %10.2f | %-32s | %8s | %-17s |\n", row->test->model, test, row->commit, before, row->now, ratio,
+            p, row->verdict);
 }
 
 void bench_comparison_end(FILE *out, int slower, int compared, float threshold) {

@@ -84,7 +84,8 @@ static int run_child(const char *program, char **arguments, history *h, error *e
     close(ends[0]);
     if (!refused) while (waitpid(child, &status, 0) < 0 && errno == EINTR) { }
     if (!code && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
-        code = fail(err, RIDGE_E_INTERNAL, "%s bench failed (%s %d)", program, WIFEXITED(status) ? "exit code" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+        code = fail(err, RIDGE_E_INTERNAL, "%s bench failed (%s %d)", program, WIFEXITED(status) ? "exit code" : "signal",
+                    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
     if (!code) code = add_lines(h, &text, program, err);
     buffer_free(&text);
     return code;

@@ -32,7 +32,8 @@ static json_t *known_ceilings(void) {
 static json_t *steps_json(const bench_result *r) {
     json_t *all = json_array();
     for (int i = 0; i < r->n_steps; i++)
-        json_array_append_new(all, json_pack("{s:s s:f s:f s:f}", "name", r->step[i].name, "bytes", r->step[i].bytes, "operations", r->step[i].operations, "seconds", r->step[i].seconds));
+        json_array_append_new(all, json_pack("{s:s s:f s:f s:f}", "name", r->step[i].name, "bytes", r->step[i].bytes, "operations",
+                                             r->step[i].operations, "seconds", r->step[i].seconds));
     return all;
 }
 
@@ -71,9 +72,11 @@ static int write_line(int fd, const char *path, const char *text, error *err) {
     buffer_append_text(&line, text);
     buffer_append_char(&line, '\n');
     int code = line.failed ? fail_memory(err, line.n, "a line of the history") : 0;
-    if (!code && line.n > HISTORY_LINE_BYTES) code = fail(err, RIDGE_E_UNSUPPORTED, "a line of the history would have %zu bytes, more than %d", line.n, HISTORY_LINE_BYTES);
+    if (!code && line.n > HISTORY_LINE_BYTES) code = fail(err, RIDGE_E_UNSUPPORTED, "a line of the history would have %zu bytes, more than %d",
+                                                          line.n, HISTORY_LINE_BYTES);
     const ssize_t written = code ? 0 : write(fd, line.data, line.n);
-    if (!code && written != (ssize_t)line.n) code = fail(err, RIDGE_E_IO, "cannot write to %s: %s", path, written < 0 ? strerror(errno) : "the device is full");
+    if (!code && written != (ssize_t)line.n) code = fail(err, RIDGE_E_IO, "cannot write to %s: %s", path,
+                                                             written < 0 ? strerror(errno) : "the device is full");
     buffer_free(&line);
     return code;
 }
@@ -166,14 +169,17 @@ static void read_steps(reader *r, history_entry *e) {
 
 static void read_entry(reader *r, history_entry *e) {
     *e = (history_entry){
-        .commit = text(r, "build_commit"), .time = text(r, "test_time"), .machine = text(r, "machine"), .cpu = text(r, "cpu_info"), .model = text(r, "model_type"),
+        .commit = text(r, "build_commit"), .time = text(r, "test_time"), .machine = text(r, "machine"), .cpu = text(r, "cpu_info"),
+        .model = text(r, "model_type"),
         .isa = text(r, "isa"), .fuse = text(r, "fuse"), .arithmetic = text(r, "arithmetic"), .bound_by = text(r, "bound_by"), .peak_of = text(r, "peak_of"),
         .type_k = text(r, "type_k"), .type_v = text(r, "type_v"), .rung = text(r, "rung"),
         .precise = json_is_true(json_object_get(r->line, "precise")), .packed = !json_is_false(json_object_get(r->line, "packed")),
-        .threads = whole(r, "n_threads"), .micro_batch = whole(r, "n_ubatch"), .n_prompt = whole(r, "n_prompt"), .n_gen = whole(r, "n_gen"), .n_depth = whole(r, "n_depth"),
+        .threads = whole(r, "n_threads"), .micro_batch = whole(r, "n_ubatch"), .n_prompt = whole(r, "n_prompt"), .n_gen = whole(r, "n_gen"),
+        .n_depth = whole(r, "n_depth"),
         .speed = number(r, "median_ts"), .speed_low = number(r, "median_ts_low"), .speed_high = number(r, "median_ts_high"),
         .share = number(r, "ceiling_share"), .share_low = number(r, "ceiling_share_low"), .share_high = number(r, "ceiling_share_high"),
-        .read = number(r, "read_gb_per_s"), .peak = number(r, "peak_gop_per_s"), .bytes = number(r, "bytes_per_token"), .operations = number(r, "operations_per_token"),
+        .read = number(r, "read_gb_per_s"), .peak = number(r, "peak_gop_per_s"), .bytes = number(r, "bytes_per_token"),
+        .operations = number(r, "operations_per_token"),
     };
     const char *path = json_string_value(json_object_get(r->line, "model_filename")), *slash = path ? strrchr(path, '/') : NULL;
     e->file = path ? copy(r, slash ? slash + 1 : path) : "";
@@ -248,9 +254,10 @@ void history_free(history *h) {
 /* ---- what entries are ---- */
 
 bool history_same_test(const history_entry *a, const history_entry *b) {
-    return !strcmp(a->model, b->model) && !strcmp(a->file, b->file) && !strcmp(a->machine, b->machine) && !strcmp(a->isa, b->isa) && !strcmp(a->fuse, b->fuse) &&
-           !strcmp(a->type_k, b->type_k) && !strcmp(a->type_v, b->type_v) && !strcmp(a->rung, b->rung) && a->precise == b->precise && a->packed == b->packed &&
-           a->threads == b->threads && a->micro_batch == b->micro_batch && a->n_prompt == b->n_prompt && a->n_gen == b->n_gen && a->n_depth == b->n_depth;
+    return !strcmp(a->model, b->model) && !strcmp(a->file, b->file) && !strcmp(a->machine, b->machine) && !strcmp(a->isa, b->isa) &&
+           !strcmp(a->fuse, b->fuse) && !strcmp(a->type_k, b->type_k) && !strcmp(a->type_v, b->type_v) && !strcmp(a->rung, b->rung) &&
+           a->precise == b->precise && a->packed == b->packed && a->threads == b->threads && a->micro_batch == b->micro_batch &&
+           a->n_prompt == b->n_prompt && a->n_gen == b->n_gen && a->n_depth == b->n_depth;
 }
 
 void history_test_name(const history_entry *e, char *out, size_t room) {

@@ -97,7 +97,8 @@ static void draw_roof(buffer *b, const axis *x, const axis *y, double read, doub
     const double ridge = peak / read, x0 = fmax(x->low, y->low / read);
     const double left = axis_at(x, x0), left_y = axis_at(y, x0 * read), corner = axis_at(x, ridge), top = axis_at(y, peak);
     char text[120], number[40];
-    buffer_printf(b, "<polygon class=\"under\" points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f\"/>\n", left, left_y, corner, top, x->to, top, x->to, y->from, left, y->from);
+    buffer_printf(b, "<polygon class=\"under\" points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f %.1f,%.1f\"/>\n", left, left_y, corner, top, x->to,
+                  top, x->to, y->from, left, y->from);
     buffer_printf(b, "<polyline class=\"roof\" points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f\"/>\n", left, left_y, corner, top, x->to, top);
     svg_number(number, sizeof number, read);
     const double angle = atan2(top - left_y, corner - left) * 57.29577951308232, middle = (left + corner) / 2;

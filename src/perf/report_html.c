@@ -69,7 +69,8 @@ int report_change(const report_series *s, size_t i, int *change, double *ratio, 
     *ratio = shares && before->share > 0 ? now->share / before->share : now->speed / before->speed;
     if (!now->n || !before->n) return 0;
     comparison c;
-    const int code = compare_runs(&c, shares ? now->shares : now->per_second, now->n, shares ? before->shares : before->per_second, before->n, THRESHOLD, err);
+    const int code = compare_runs(&c, shares ? now->shares : now->per_second, now->n, shares ? before->shares : before->per_second, before->n,
+                                  THRESHOLD, err);
     if (code) return code;
     *ratio = c.ratio;
     *change = c.verdict == COMPARE_SLOWER ? -1 : c.verdict == COMPARE_FASTER;
@@ -119,11 +120,13 @@ static void put_head(buffer *b, const page *p, const char *title) {
     size_t commits = 1;
     for (size_t i = 1; i < h->n; i++) commits += strcmp(h->entry[i].commit, h->entry[i - 1].commit) != 0;
     const history_entry *last = &h->entry[h->n - 1];
-    put(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>", title, "</title>\n");
+    put(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>", title, "</title>\n");
     buffer_append_text(b, "<link rel=\"icon\" href=\"data:,\">\n<style>\n");
     buffer_append_text(b, report_style);
     put(b, "</style>\n</head>\n<body>\n<main>\n<header><h1>", title, "</h1>\n");
-    buffer_printf(b, "<p class=\"lead\">%zu result%s of %zu test%s at %zu commit%s, ", h->n, h->n == 1 ? "" : "s", p->n_series, p->n_series == 1 ? "" : "s", commits, commits == 1 ? "" : "s");
+    buffer_printf(b, "<p class=\"lead\">%zu result%s of %zu test%s at %zu commit%s, ", h->n, h->n == 1 ? "" : "s", p->n_series,
+                  p->n_series == 1 ? "" : "s", commits, commits == 1 ? "" : "s");
     put_time(b, h->entry[0].time);
     buffer_append_text(b, " to ");
     put_time(b, last->time);
@@ -134,9 +137,12 @@ static void put_head(buffer *b, const page *p, const char *title) {
 }
 
 static int put_latest(buffer *b, const page *p, error *err) {
-    buffer_append_text(b, "<h2>Latest</h2>\n<p class=\"note\">Medians with their 95&nbsp;% interval. The ceiling is what the memory and the arithmetic of the machine allowed in the same minute, measured beside "
-                          "every repetition; changes compare shares of it, so that a drift of the machine does not count, and are coloured where they are significant and above 2&nbsp;%.</p>\n"
-                          "<table class=\"stack\"><thead><tr><th>Model and test</th><th class=\"r\">tok/s</th><th>of the ceiling</th><th class=\"r\">change</th><th>commit</th></tr></thead>\n<tbody>\n");
+    buffer_append_text(b, "<h2>Latest</h2>\n<p class=\"note\">Medians with their 95&nbsp;% interval. The ceiling is what the memory and the "
+                          "arithmetic of the machine allowed in the same minute, measured beside every repetition; changes compare "
+                          "shares of it, so that a drift of the machine does not count, and are coloured where "
+                          "they are significant and above 2&nbsp;%.</p>\n"
+                          "<table class=\"stack\"><thead><tr><th>Model and test</th><th class=\"r\">tok/s</th><th>of the ceiling</th>"
+                          "<th class=\"r\">change</th><th>commit</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < p->n_series; i++) {
         const report_series *s = &p->series[i];
         const history_entry *e = report_latest(s);
@@ -154,7 +160,8 @@ static int put_latest(buffer *b, const page *p, error *err) {
         buffer_append_text(b, " – ");
         put_speed(b, e->speed_high);
         buffer_append_text(b, "</small></td><td>");
-        if (e->share > 0) buffer_printf(b, "%.1f %%<span class=\"near\"> of the ceiling</span> <span class=\"bar\"><i style=\"width:%.1f%%\"></i></span>", 100 * e->share, e->share < 1 ? 100 * e->share : 100);
+        if (e->share > 0) buffer_printf(b, "%.1f %%<span class=\"near\"> of the ceiling</span> "
+                                        "<span class=\"bar\"><i style=\"width:%.1f%%\"></i></span>", 100 * e->share, e->share < 1 ? 100 * e->share : 100);
         buffer_printf(b, "</td><td class=\"r%s\">", change < 0 ? " worse-text" : change > 0 ? " better-text" : "");
         if (ratio > 0) buffer_printf(b, "%+.1f %%", 100 * (ratio - 1));
         else buffer_append_text(b, "first");
@@ -206,7 +213,8 @@ static int put_card(buffer *b, const page *p, const report_series *s, error *err
 
 static int put_cards(buffer *b, const page *p, error *err) {
     int code = 0;
-    buffer_append_text(b, "<h2>Over commits</h2>\n<p class=\"note\">The latest at the right; bars behind the dots are 95&nbsp;% intervals. Red dots are significantly slower than the result before them, green ones faster.</p>\n"
+    buffer_append_text(b, "<h2>Over commits</h2>\n<p class=\"note\">The latest at the right; bars behind the dots are 95&nbsp;% intervals. Red dots "
+                          "are significantly slower than the result before them, green ones faster.</p>\n"
                           "<div class=\"cards\">\n");
     for (size_t i = 0; i < p->n_series && !code; i++) code = put_card(b, p, &p->series[i], err);
     buffer_append_text(b, "</div>\n");
@@ -216,7 +224,8 @@ static int put_cards(buffer *b, const page *p, error *err) {
 static void put_everything(buffer *b, const page *p) {
     const history *h = p->h;
     const size_t shown = h->n < REPORT_ROWS_MOST ? h->n : REPORT_ROWS_MOST;
-    buffer_printf(b, "<details><summary>All results</summary>\n<table class=\"stack\"><thead><tr><th>when, UTC</th><th>commit</th><th>test</th><th class=\"r\">tok/s</th><th class=\"r\">of the ceiling</th>"
+    buffer_printf(b, "<details><summary>All results</summary>\n<table class=\"stack\"><thead><tr><th>when, UTC</th><th>commit</th><th>test</th>"
+                     "<th class=\"r\">tok/s</th><th class=\"r\">of the ceiling</th>"
                      "</tr></thead><tbody>\n");
     for (size_t i = 0; i < shown; i++) {
         const history_entry *e = &h->entry[h->n - 1 - i];
@@ -251,7 +260,8 @@ int report_html(buffer *out, const history *h, const char *title, error *err) {
         report_rooflines(out, p->series, p->n_series);
         report_ladder(out, h);
         put_everything(out, p);
-        buffer_append_text(out, "<footer>Made by <code>ridge report</code> from results that <code>ridge bench --record</code> wrote.</footer>\n</main>\n</body>\n</html>\n");
+        buffer_append_text(out, "<footer>Made by <code>ridge report</code> from results that <code>ridge bench --record</code> "
+                           "wrote.</footer>\n</main>\n</body>\n</html>\n");
         if (out->failed) code = fail_memory(err, out->n, "a report");
     }
     memory_free(p->entries);

@@ -15,7 +15,8 @@ static bool same_roof(const history_entry *a, const history_entry *b) {
     return !strcmp(a->model, b->model) && !strcmp(a->machine, b->machine) && !strcmp(a->peak_of, b->peak_of) && a->threads == b->threads;
 }
 
-typedef struct { roofline_point point[POINTS_MOST]; char name[POINTS_MOST][200]; size_t n; double read[POINTS_MOST], peak[POINTS_MOST]; size_t n_roofs; } roof;
+typedef struct { roofline_point point[POINTS_MOST]; char name[POINTS_MOST][200]; size_t n;
+                 double read[POINTS_MOST], peak[POINTS_MOST]; size_t n_roofs; } roof;
 
 static void add_point(roof *r, const history_entry *e, const char *step, double bytes, double operations, double seconds) {
     char test[64];
@@ -34,7 +35,8 @@ static void add_entry(roof *r, const history_entry *e) {
 }
 
 static void put_points(buffer *b, const roof *r, double read, double peak) {
-    buffer_append_text(b, "<table class=\"list\"><thead><tr><th></th><th></th><th class=\"r\">op/byte</th><th class=\"r\">Gop/s</th><th class=\"r\">of roof</th></tr></thead><tbody>\n");
+    buffer_append_text(b, "<table class=\"list\"><thead><tr><th></th><th></th><th class=\"r\">op/byte</th><th class=\"r\">Gop/s</th>"
+                          "<th class=\"r\">of roof</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < r->n; i++) {
         const roofline_point *p = &r->point[i];
         const double limit = p->intensity * read < peak ? p->intensity * read : peak;
@@ -43,7 +45,8 @@ static void put_points(buffer *b, const roof *r, double read, double peak) {
         svg_number(rate, sizeof rate, p->gop_per_s);
         buffer_printf(b, "<tr><td><span class=\"key%s\">%zu</span></td><td>", p->second ? " second" : "", i + 1);
         html_text(b, p->name);
-        buffer_printf(b, "</td><td class=\"r\">%s</td><td class=\"r\">%s</td><td class=\"r\">%.0f %%</td></tr>\n", intensity, rate, 100 * p->gop_per_s / limit);
+        buffer_printf(b, "</td><td class=\"r\">%s</td><td class=\"r\">%s</td><td class=\"r\">%.0f %%</td></tr>\n", intensity, rate,
+                      100 * p->gop_per_s / limit);
     }
     buffer_append_text(b, "</tbody></table>\n");
 }
@@ -70,10 +73,14 @@ void report_rooflines(buffer *b, const report_series *series, size_t n) {
         for (size_t k = 0; k < n_drawn && !done; k++) done = same_roof(drawn[k], e);
         if (done) continue;
         r.n = r.n_roofs = 0;
-        for (size_t k = i; k < n; k++) if (has_roof(report_latest(&series[k])) && same_roof(report_latest(&series[k]), e)) add_entry(&r, report_latest(&series[k]));
+        for (size_t k = i; k < n; k++) if (has_roof(report_latest(&series[k])) && same_roof(report_latest(&series[k]), e))
+            add_entry(&r, report_latest(&series[k]));
         if (!r.n) continue;
-        if (!n_drawn) buffer_append_text(b, "<h2>Roofline</h2>\n<p class=\"note\">What the latest results do for each byte they move, and how fast, below what this machine's memory and arithmetic "
-                                            "allowed at that time. Steps of the plan are counted with the time that threads wait for each other; blue ones decode, green ones process a prompt. Both axes are logarithmic.</p>\n<div class=\"cards wide\">\n");
+        if (!n_drawn) buffer_append_text(b, "<h2>Roofline</h2>\n<p class=\"note\">What the latest results do for each byte they move, and how fast, "
+                                            "below what this machine's memory and arithmetic allowed at that time. Steps of the plan are "
+                                            "counted with the time that threads wait for each other; "
+                                            "blue ones decode, green ones process a prompt. Both axes are logarithmic.</p>\n"
+                                            "<div class=\"cards wide\">\n");
         drawn[n_drawn++] = e;
         put_roof(b, &r, e);
     }
@@ -82,7 +89,8 @@ void report_rooflines(buffer *b, const report_series *series, size_t n) {
 
 /* ---- ladder ---- */
 
-typedef struct { const char *name[RUNGS_MOST], *model[MODELS_MOST]; const history_entry *entry[RUNGS_MOST][MODELS_MOST]; size_t n_rungs, n_models; double most; } ladder;
+typedef struct { const char *name[RUNGS_MOST], *model[MODELS_MOST]; const history_entry *entry[RUNGS_MOST][MODELS_MOST];
+                 size_t n_rungs, n_models; double most; } ladder;
 
 static size_t find_name(const char **names, size_t *n, size_t most, const char *name) {
     size_t i = 0;
@@ -120,7 +128,8 @@ static void put_rung(buffer *b, const ladder *l, size_t rung) {
         if (!e) continue;
         buffer_append_text(b, "<div class=\"row\"><span>");
         html_text(b, e->model);
-        buffer_printf(b, "</span><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span><span class=\"r\"><b>%.1f</b> tok/s, %.2f ×", 100 * e->speed / l->most, e->speed, e->speed / lowest(l, model));
+        buffer_printf(b, "</span><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span><span class=\"r\"><b>%.1f</b> tok/s, %.2f ×",
+                      100 * e->speed / l->most, e->speed, e->speed / lowest(l, model));
         if (e->share > 0) buffer_printf(b, ", %.0f %%", 100 * e->share);
         buffer_append_text(b, "</span></div>\n");
     }

@@ -158,7 +158,8 @@ static void judge(const char *what, study *run) {
         int alarms, different, found, ignored;
         run(&models[i], 1, &alarms, &different);
         run(&models[i], 0.97, &found, &ignored);
-        print_message("%s, %s: %d of %d equal ones called slower, %d different; a loss of 3 %% found %d times\n", what, models[i].name, alarms, STUDIES, different, found);
+        print_message("%s, %s: %d of %d equal ones called slower, %d different; a loss of 3 %% found %d times\n", what, models[i].name, alarms,
+                      STUDIES, different, found);
         assert_true(alarms <= 1);
         assert_true(different <= 1);
         if (models[i].noise <= 0.01) assert_true(found >= STUDIES * 8 / 10);

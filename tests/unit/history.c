@@ -123,7 +123,8 @@ static void half_a_line_spoils_nothing(void **state) {
 
 static void *append_many(void *ignored) {
     for (int i = 0; i < 50; i++) {
-        json_t *line = json_pack("{s:s s:s s:i s:f s:s}", "build_commit", "abc", "model_type", "m", "n_gen", 1, "avg_ts", 1.0, "padding", "................................");
+        json_t *line = json_pack("{s:s s:s s:i s:f s:s}", "build_commit", "abc", "model_type", "m", "n_gen", 1, "avg_ts", 1.0, "padding",
+                                 "................................");
         if (history_append(path, line, NULL)) return path;
         json_decref(line);
     }
@@ -152,7 +153,8 @@ static void writers_do_not_mix(void **state) {
 static void broken_lines_are_refused(void **state) {
     static const char *const bad[] = {
         "", "[]", "{}", "null", "{" BASE "}", "{" BASE ",\"avg_ts\":-1}", "{" BASE ",\"avg_ts\":\"5\"}", "{" BASE ",\"avg_ts\":5,\"schema\":2}",
-        "{" BASE ",\"avg_ts\":5,\"schema\":\"1\"}", "{\"build_commit\":5,\"model_type\":\"m\",\"n_gen\":2,\"avg_ts\":5}", "{" BASE ",\"n_gen\":3,\"avg_ts\":5}",
+        "{" BASE ",\"avg_ts\":5,\"schema\":\"1\"}", "{\"build_commit\":5,\"model_type\":\"m\",\"n_gen\":2,\"avg_ts\":5}",
+        "{" BASE ",\"n_gen\":3,\"avg_ts\":5}",
         "{\"build_commit\":\"c\",\"model_type\":\"m\",\"n_gen\":-2,\"avg_ts\":5}", "{" BASE ",\"avg_ts\":1e999}", "\xff\xfe", "{" BASE ",\"avg_ts\":5} x",
     };
     char text[500];
@@ -175,7 +177,8 @@ static void broken_lines_are_refused(void **state) {
 /* Parts that are wrong are left out; the entry stays. */
 static void odd_parts_are_left_out(void **state) {
     static const char *const odd[] = {
-        "\"samples_ns\":[1,0]", "\"samples_ns\":[1,\"x\"]", "\"samples_ns\":5", "\"samples_ns\":[]", "\"samples_ns\":[-1]", "\"profile\":{}", "\"profile\":[5,{\"name\":\"x\"}]",
+        "\"samples_ns\":[1,0]", "\"samples_ns\":[1,\"x\"]", "\"samples_ns\":5", "\"samples_ns\":[]", "\"samples_ns\":[-1]", "\"profile\":{}",
+        "\"profile\":[5,{\"name\":\"x\"}]",
         "\"rung\":7", "\"ceiling_share\":\"a\"", "\"median_ts_low\":9", "\"n_threads\":1e300", "\"n_threads\":-5",
     };
     char text[500];
@@ -186,11 +189,13 @@ static void odd_parts_are_left_out(void **state) {
         write_text(text);
         assert_int_equal(history_load(&h, path, NULL), 0);
         const history_entry *e = &h.entry[0];
-        assert_true(e->speed == 5 && e->speed_low == 5 && e->speed_high == 5 && e->n == 0 && !e->per_second && !e->shares && e->n_steps == 0 && !*e->rung && e->share == 0);
+        assert_true(e->speed == 5 && e->speed_low == 5 && e->speed_high == 5 && e->n == 0 && !e->per_second && !e->shares && e->n_steps == 0 &&
+                    !*e->rung && e->share == 0);
         assert_true(e->threads >= 0);
         history_free(&h);
     }
-    write_text("{" BASE ",\"avg_ts\":5,\"samples_ns\":[1000000000,2000000000],\"samples_limit_ns\":[900000000],\"profile\":[{\"name\":\"linear\",\"bytes\":1,\"operations\":2,\"seconds\":3}]}");
+    write_text("{" BASE ",\"avg_ts\":5,\"samples_ns\":[1000000000,2000000000],\"samples_limit_ns\":[900000000],"
+               "\"profile\":[{\"name\":\"linear\",\"bytes\":1,\"operations\":2,\"seconds\":3}]}");
     history h = {0};
     assert_int_equal(history_load(&h, path, NULL), 0);
     assert_true(h.entry[0].n == 2 && h.entry[0].per_second[1] == 1 && !h.entry[0].shares && h.entry[0].n_steps == 1 && h.entry[0].steps[0].seconds == 3);

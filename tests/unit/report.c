@@ -46,7 +46,8 @@ static void axes_are_round(void **state) {
 
 static void numbers_are_short(void **state) {
     static const struct { double v; const char *text; } known[] = {
-        { 0, "0" }, { 0.01, "0.01" }, { 0.12345, "0.123" }, { 12.34, "12.3" }, { 999, "999" }, { 1449, "1449" }, { 25000, "25 k" }, { 2.5e6, "2.5 M" }, { 4e9, "4 G" },
+        { 0, "0" }, { 0.01, "0.01" }, { 0.12345, "0.123" }, { 12.34, "12.3" }, { 999, "999" }, { 1449, "1449" }, { 25000, "25 k" },
+        { 2.5e6, "2.5 M" }, { 4e9, "4 G" },
     };
     char text[40];
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
