@@ -113,19 +113,17 @@ static const void *rows_of(const panel_matrix *m, uint32_t panel, uint32_t *n_ro
     return (const char *)m->source->data + (size_t)row * m->source->row_bytes;
 }
 
-static bool becomes_bf16(const panel_matrix *m) { return m->panel == FORMAT_bf16 && m->source->format != &formats[FORMAT_bf16]; }
-
 static void pack_one(const backend *b, const panel_matrix *m, uint32_t panel, void *to) {
     uint32_t n_rows;
     const void *rows = rows_of(m, panel, &n_rows);
-    if (becomes_bf16(m)) format_pack_as_bf16(m->source->format, to, rows, m->source->row_bytes, n_rows, m->source->n);
-    else b->kernels->pack[m->panel](to, rows, m->source->row_bytes, n_rows, m->source->n);
+    pack_fn *pack = m->panel == FORMAT_bf16 ? b->kernels->pack_as_bf16[m->source->format - formats] : b->kernels->pack[m->panel];
+    pack(to, rows, m->source->row_bytes, n_rows, m->source->n);
 }
 
 void pack_plain(const panel_matrix *m, uint32_t panel, void *to) {
     uint32_t n_rows;
     const void *rows = rows_of(m, panel, &n_rows);
-    if (becomes_bf16(m)) format_pack_as_bf16(m->source->format, to, rows, m->source->row_bytes, n_rows, m->source->n);
+    if (m->panel == FORMAT_bf16) format_pack_as_bf16(m->source->format, to, rows, m->source->row_bytes, n_rows, m->source->n);
     else formats[m->panel].pack(to, rows, m->source->row_bytes, n_rows, m->source->n);
 }
 
