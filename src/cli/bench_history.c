@@ -93,11 +93,10 @@ static int compare_one(const bench_history *h, const history_entry *now, FILE *o
     comparison c;
     const history_entry *before = find_before(h, now);
     if (before && before->n && now->n) {
-        const bool shares = before->shares && now->shares;
-        const int code = compare_runs(&c, shares ? now->shares : now->per_second, now->n, shares ? before->shares : before->per_second, before->n,
-                                      h->threshold / 100, err);
+        const char *by;
+        const int code = history_compare(&c, now, before, h->threshold / 100, &by, err);
         if (code) return code;
-        row = (bench_comparison){ now, before->commit, shares ? "of ceiling" : "t/s", compare_verdict_name(c.verdict), before->speed, now->speed, &c };
+        row = (bench_comparison){ now, before->commit, by, compare_verdict_name(c.verdict), before->speed, now->speed, &c };
         (*compared)++;
         *slower += c.verdict == COMPARE_SLOWER;
     }

@@ -144,6 +144,7 @@ const char *compare_verdict_name(compare_verdict v) {
         case COMPARE_SLOWER:  return "slower";
         case COMPARE_FASTER:  return "faster";
         case COMPARE_TOO_FEW: return "too few samples";
+        case COMPARE_UNLIKE:  return "ceilings differ";
         case COMPARE_SAME:    break;
     }
     return "no difference";

@@ -10,13 +10,14 @@
 
 static const double COMPARE_P = 0.01;
 
-typedef enum { COMPARE_SAME, COMPARE_SLOWER, COMPARE_FASTER, COMPARE_TOO_FEW } compare_verdict;
+typedef enum { COMPARE_SAME, COMPARE_SLOWER, COMPARE_FASTER, COMPARE_TOO_FEW, COMPARE_UNLIKE } compare_verdict;
 
 typedef struct {
     double          ratio;      /* now over before, Hodges-Lehmann: the median over all pairs of samples */
     interval        range;      /* its 95 % interval, from the same ranks */
     double          p;          /* two-sided */
-    compare_verdict verdict;    /* COMPARE_TOO_FEW: not even the clearest loss of so few samples would be significant */
+    compare_verdict verdict;    /* COMPARE_UNLIKE is the caller's: the circumstances forbid it.
+                                 * COMPARE_TOO_FEW: not even the clearest loss of so few samples would be significant */
 } comparison;
 
 /* Samples of two separate runs: the rank sum test (Wilcoxon 1945; Mann and Whitney 1947) over 20000 random permutations. Five of each are

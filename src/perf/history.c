@@ -12,6 +12,8 @@
 #include "perf/ceilings.h"
 #include "perf/machine.h"
 
+static const double CEILINGS_APART = 0.8;
+
 /* ---- writing ---- */
 
 /* The stored ceilings as they are, less their samples; an empty list where there are none: measuring them is not this one's business. */
@@ -258,6 +260,20 @@ bool history_same_test(const history_entry *a, const history_entry *b) {
            !strcmp(a->fuse, b->fuse) && !strcmp(a->type_k, b->type_k) && !strcmp(a->type_v, b->type_v) && !strcmp(a->rung, b->rung) &&
            a->precise == b->precise && a->packed == b->packed && a->threads == b->threads && a->micro_batch == b->micro_batch &&
            a->n_prompt == b->n_prompt && a->n_gen == b->n_gen && a->n_depth == b->n_depth;
+}
+
+/* The tokens/s that the machine would have allowed. */
+static double ceiling_of(const history_entry *e) { return e->speed / e->share; }
+
+int history_compare(comparison *out, const history_entry *now, const history_entry *before, double threshold, const char **by, error *err) {
+    const bool shares = now->shares && before->shares;
+    *by = shares ? "of ceiling" : "t/s";
+    const int code = compare_runs(out, shares ? now->shares : now->per_second, now->n, shares ? before->shares : before->per_second, before->n,
+                                  threshold, err);
+    if (code || !(now->share > 0 && before->share > 0)) return code;
+    const double apart = ceiling_of(now) / ceiling_of(before);
+    if (shares && out->verdict != COMPARE_TOO_FEW && (apart < CEILINGS_APART || apart > 1 / CEILINGS_APART)) out->verdict = COMPARE_UNLIKE;
+    return 0;
 }
 
 void history_test_name(const history_entry *e, char *out, size_t room) {

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "perf/bench_result.h"
+#include "perf/compare.h"
 
 enum {
     HISTORY_SCHEMA       = 1,
@@ -65,6 +66,11 @@ int history_default_path(buffer *out, error *err);
 
 /* True where the same was measured in the same way on the same machine, whatever the commit. Rungs are their own thing. */
 bool history_same_test(const history_entry *a, const history_entry *b);
+
+/* Compares two results of the same test: by their shares of the ceiling where both know them, so that a machine that drifts is no loss, else by
+ * their tokens/s; *by says which. Where the ceilings themselves are a fifth apart the verdict is COMPARE_UNLIKE: work that takes the processors
+ * away costs a program more than it costs the probes, so that shares fall although nothing got worse. Both have samples. */
+int history_compare(comparison *out, const history_entry *now, const history_entry *before, double threshold, const char **by, error *err);
 
 /* "pp512", "tg128 @ d16". */
 void history_test_name(const history_entry *e, char *text, size_t room);

@@ -2,7 +2,6 @@
 #include "perf/report_html.h"
 #include <stdlib.h>
 #include <string.h>
-#include "perf/compare.h"
 #include "perf/report_charts.h"
 #include "perf/report_parts.h"
 #include "perf/svg.h"
@@ -65,12 +64,11 @@ int report_change(const report_series *s, size_t i, int *change, double *ratio, 
     *ratio = 0;
     if (i == 0) return 0;
     const history_entry *now = s->entry[i], *before = s->entry[i - 1];
-    const bool shares = now->shares && before->shares;
-    *ratio = shares && before->share > 0 ? now->share / before->share : now->speed / before->speed;
+    *ratio = now->share > 0 && before->share > 0 ? now->share / before->share : now->speed / before->speed;
     if (!now->n || !before->n) return 0;
     comparison c;
-    const int code = compare_runs(&c, shares ? now->shares : now->per_second, now->n, shares ? before->shares : before->per_second, before->n,
-                                  THRESHOLD, err);
+    const char *by;
+    const int code = history_compare(&c, now, before, THRESHOLD, &by, err);
     if (code) return code;
     *ratio = c.ratio;
     *change = c.verdict == COMPARE_SLOWER ? -1 : c.verdict == COMPARE_FASTER;

@@ -139,7 +139,7 @@ def comparing_recorded_results():
     dice = random.Random(5)
     before = [entry("m Q8_0", 0, 8, 100, 0.9, 1, "aaaa1111", dice, n=20), entry("m Q8_0", 64, 0, 900, 0.6, 1, "aaaa1111", dice, n=20)]
     # The machine got slower, Ridge did not.
-    same = [entry("m Q8_0", 0, 8, 70, 0.9, 2, "bbbb2222", dice, n=20), entry("m Q8_0", 64, 0, 600, 0.6, 2, "bbbb2222", dice, n=20)]
+    same = [entry("m Q8_0", 0, 8, 85, 0.9, 2, "bbbb2222", dice, n=20), entry("m Q8_0", 64, 0, 770, 0.6, 2, "bbbb2222", dice, n=20)]
     slow = [entry("m Q8_0", 0, 8, 100, 0.9 * 0.96, 2, "cccc3333", dice, n=20)]
     few = [entry("m Q8_0", 0, 8, 100, 0.5, 2, "cccc3333", dice, n=4)]
     b, s, l, f = (write(name, e) for name, e in (("b.jsonl", before), ("s.jsonl", same), ("l.jsonl", slow), ("f.jsonl", few)))
@@ -147,6 +147,8 @@ def comparing_recorded_results():
     assert out.count("no difference") == 2 and "0 of 2 tests slower" in out, out
     out = run("bench", "--compare", b, "--recorded", l, code=1).stdout
     assert "| slower" in out and "aaaa1111" in out and "1 of 1 tests slower by more than 2 %" in out, out
+    stolen = write("t.jsonl", [entry("m Q8_0", 0, 8, 45, 0.8, 2, "cccc3333", dice, n=20)])             # something else took the processors
+    assert "ceilings differ" in run("bench", "--compare", b, "--recorded", stolen).stdout
     run("bench", "--compare", b, "--recorded", l, "--threshold", "10")
     assert "too few samples" in run("bench", "--compare", f, "--recorded", f).stdout
     elsewhere = write("e.jsonl", [dict(before[0], machine="fedcba9876543210")])
