@@ -3,6 +3,7 @@
 #include "cpu/state.h"
 #include "plan/rotary.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -11,7 +12,7 @@ enum {
 };
 
 static const cpu_tuning default_tuning = {
-    .prefetch_bytes = 4096, .next_step_bytes = 16384, .chunk_floats = 65536, .group_panels = 8, .most_panels = 256, .own_rows = 4,
+    .prefetch_bytes = 4096, .columns = 4, .next_step_bytes = 16384, .chunk_floats = 65536, .group_panels = 8, .most_panels = 256, .own_rows = 4,
 };
 
 static void cpu_close(backend *b) {
@@ -23,13 +24,26 @@ static void cpu_close(backend *b) {
     memory_free(b);
 }
 
+/* Panels side by side: four streams suit Intel's servers, one suits AMD's (docs/performance.md). RIDGE_GEMV_COLS overrides it. */
+static int read_columns(cpu_tuning *tuning, error *err) {
+#ifdef __x86_64__
+    if (__builtin_cpu_is("amd")) tuning->columns = 1;
+#endif
+    const char *text = getenv("RIDGE_GEMV_COLS");
+    if (!text || !*text) return 0;
+    if (strlen(text) != 1 || !strchr("1248", *text)) return fail(err, RIDGE_E_BAD_ARGUMENT, "RIDGE_GEMV_COLS is %s: it takes 1, 2, 4 or 8", text);
+    tuning->columns = (size_t)(*text - '0');
+    return 0;
+}
+
 static int cpu_open(backend **out, const backend_options *o, error *err) {
     *out = NULL;
     backend *b = memory_new(1, sizeof *b);
     if (!b) return fail_memory(err, sizeof *b, "the CPU backend");
     b->options = *o;
     b->tuning = default_tuning;
-    int code = kernels_choose(&b->kernels, o->isa, err);
+    int code = read_columns(&b->tuning, err);
+    if (!code) code = kernels_choose(&b->kernels, o->isa, err);
     if (!code) code = team_new(&b->team, o->n_threads, err);
     if (code) { cpu_close(b); return code; }
     const uint32_t n = team_size(b->team);

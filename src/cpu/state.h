@@ -40,6 +40,7 @@ typedef struct {
 /* What the tuner may choose. It never changes a bit of the results. */
 typedef struct {
     size_t   prefetch_bytes;        /* distance within a stream of panels */
+    size_t   columns;               /* panels that a thread works on side by side while decoding: 1, 2, 4 or 8 */
     size_t   next_step_bytes;       /* of the next linear step's panels, asked for before a barrier */
     size_t   chunk_floats;          /* most results that one call of a kernel leaves, before the epilogue */
     size_t   group_panels;          /* panels in a call that kernels for many tokens work best with */

@@ -78,6 +78,7 @@ WORD ints   ints_unzip(ints a) {
     return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)), _mm512_cvtepi32_epi16(_mm512_srli_epi32(a, 16)), 1);
 }
 
+enum { MOST_COLUMNS = 8 };
 enum { ATTEND_TILE_QUERIES = 6, ATTEND_TILE_VECTORS = 4 };
 WORD ints   ints_round(floats a)                    { return _mm512_cvtps_epi32(a); }
 WORD ints   ints_of_bits(floats a)                  { return _mm512_castps_si512(a); }
