@@ -12,7 +12,7 @@ enum {
 };
 
 static const cpu_tuning default_tuning = {
-    .prefetch_bytes = 4096, .columns = 4, .next_step_bytes = 16384, .chunk_floats = 65536, .group_panels = 8, .most_panels = 256, .own_rows = 4,
+    .prefetch_bytes = 4096, .columns = 8, .next_step_bytes = 16384, .chunk_floats = 65536, .group_panels = 8, .most_panels = 256, .own_rows = 4,
 };
 
 static void cpu_close(backend *b) {
@@ -24,15 +24,19 @@ static void cpu_close(backend *b) {
     memory_free(b);
 }
 
-/* Panels side by side: four streams suit Intel's servers, one suits AMD's (docs/performance.md). RIDGE_GEMV_COLS overrides it. */
-static int read_columns(cpu_tuning *tuning, error *err) {
-#ifdef __x86_64__
-    if (__builtin_cpu_is("amd")) tuning->columns = 1;
-#endif
+/* Panels side by side: eight short streams suit Intel's servers, one long one suits AMD's (docs/performance.md). RIDGE_GEMV_COLS overrides
+ * that. The streams together look as far ahead as one would. */
+static int choose_columns(cpu_tuning *tuning, const cpu_kernels *kernels, error *err) {
     const char *text = getenv("RIDGE_GEMV_COLS");
-    if (!text || !*text) return 0;
-    if (strlen(text) != 1 || !strchr("1248", *text)) return fail(err, RIDGE_E_BAD_ARGUMENT, "RIDGE_GEMV_COLS is %s: it takes 1, 2, 4 or 8", text);
-    tuning->columns = (size_t)(*text - '0');
+    if (text && *text) {
+        if (strlen(text) != 1 || !strchr("1248", *text)) return fail(err, RIDGE_E_BAD_ARGUMENT, "RIDGE_GEMV_COLS is %s: it takes 1, 2, 4 or 8", text);
+        tuning->columns = (size_t)(*text - '0');
+    }
+#ifdef __x86_64__
+    else if (__builtin_cpu_is("amd")) tuning->columns = 1;
+#endif
+    if (tuning->columns > kernels->most_columns) tuning->columns = kernels->most_columns;
+    tuning->prefetch_bytes /= tuning->columns;
     return 0;
 }
 
@@ -42,8 +46,8 @@ static int cpu_open(backend **out, const backend_options *o, error *err) {
     if (!b) return fail_memory(err, sizeof *b, "the CPU backend");
     b->options = *o;
     b->tuning = default_tuning;
-    int code = read_columns(&b->tuning, err);
-    if (!code) code = kernels_choose(&b->kernels, o->isa, err);
+    int code = kernels_choose(&b->kernels, o->isa, err);
+    if (!code) code = choose_columns(&b->tuning, b->kernels, err);
     if (!code) code = team_new(&b->team, o->n_threads, err);
     if (code) { cpu_close(b); return code; }
     const uint32_t n = team_size(b->team);

@@ -60,7 +60,7 @@ typedef struct {
     size_t tokens;
     float *y;
     size_t ldy;             /* floats from one token's y to the next */
-    size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8 (an ISA may take fewer) */
+    size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8, most_columns at most */
     size_t prefetch_bytes;  /* how far ahead of its use a weight is asked for while there is one token; may point past the end */
 } matmul_args;
 typedef void matmul_fn(const matmul_args *a);
@@ -72,6 +72,7 @@ typedef struct {
     const char *name;                   /* "avx512": what --isa says */
     const char *needs;                  /* the processor features it wants, for people */
     bool (*supported)(void);            /* by this processor and operating system */
+    size_t most_columns;                /* panels that one token works on side by side, at most */
     bool bf16_pairs;                    /* ACTIVATION_BF16 is uint16_t [n] (bf16); otherwise float [n], rounded to bf16. Padded as all. */
 
     /* By panel and form of the activations; NULL where the pair has no arithmetic. A dense tensor that bf16 holds exactly is packed

@@ -239,17 +239,29 @@ void penalize(float *logits, size_t n_vocab, const int32_t *history, size_t n, p
     }
 }
 
-int32_t greedy_choice(const float *logits, size_t n) {
-    /* The largest first, in lanes that the compiler can vectorise; then where it is. */
+/* The largest of n floats, in lanes that the compiler can vectorise. */
+static float largest(const float *x, size_t n) {
     enum { LANES = 16 };
     float most[LANES];
     for (size_t l = 0; l < LANES; l++) most[l] = -INFINITY;
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (size_t l = 0; l < LANES; l++) most[l] = logits[i + l] > most[l] ? logits[i + l] : most[l];
-    for (; i < n; i++) most[0] = logits[i] > most[0] ? logits[i] : most[0];
+        for (size_t l = 0; l < LANES; l++) most[l] = x[i + l] > most[l] ? x[i + l] : most[l];
+    for (; i < n; i++) most[0] = x[i] > most[0] ? x[i] : most[0];
     for (size_t l = 1; l < LANES; l++) most[0] = most[l] > most[0] ? most[l] : most[0];
-    for (i = 0; i < n; i++)
-        if (logits[i] == most[0]) return (int32_t)i;
-    return 0;                                       /* nothing but NaN */
+    return most[0];
+}
+
+int32_t greedy_choice(const float *logits, size_t n) {
+    enum { BLOCK = 1024 };          /* the place is looked for in the best block only, while that is still in the cache */
+    float most = -INFINITY;
+    size_t at = 0;
+    for (size_t start = 0; start < n; start += BLOCK) {
+        const size_t end = n - start < BLOCK ? n : start + BLOCK;
+        const float here = largest(logits + start, end - start);
+        if (!(here > most)) continue;
+        most = here;
+        for (at = start; logits[at] != here; at++) {}
+    }
+    return (int32_t)at;                                /* 0 where there is nothing but NaN */
 }
