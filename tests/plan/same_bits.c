@@ -1,6 +1,6 @@
 /* One arithmetic: the CPU backend gives the same bits on every ISA, for any number of threads, any fusion, any chunking of the
- * prompt, packed or not, alone or beside other sequences, in the default arithmetic and with precise activations; for every
- * architecture and every weight format. Everything is compared with memcmp against the plain words on one thread. */
+ * prompt, packed or not, however many panels side by side, alone or beside other sequences, in the default arithmetic and with
+ * precise activations; for every architecture and every weight format. Everything is compared with memcmp against the plain words on one thread. */
 #include "test.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +140,11 @@ static void all_ways(const tiny_model *m) {
             compare_way((way){ isa, 1, FUSE_NONE, precise, true }, want);
         }
         for (fuse_level f = FUSE_NONE; f <= FUSE_ALL; f++) compare_way((way){ best, 1 + (uint32_t)f % 3, f, precise, false }, want);
+        for (const char *columns = precise ? "4" : "12"; *columns; columns++) {
+            setenv("RIDGE_GEMV_COLS", (char[]){ *columns, 0 }, 1);
+            compare_batches((way){ best, 2, FUSE_ALL, precise, false }, want);
+        }
+        unsetenv("RIDGE_GEMV_COLS");
         compare_batches((way){ best, 2, FUSE_ALL, precise, false }, want);
         compare_batches((way){ best, 3, FUSE_NONE, precise, true }, want);
         memory_free(want);
@@ -197,6 +202,21 @@ static void odd_shapes(void **state) {
     all_ways(&m);
 }
 
+static void columns_are_1_2_4_or_8(void **state) {
+    (void)state;
+    static const char *const wrong[] = { "3", "0", "16", "two", "-1" };
+    const backend_options o = { .n_threads = 1, .max_tokens = 1, .max_outputs = 1, .n_pages = 1 };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        backend *b;
+        error err;
+        setenv("RIDGE_GEMV_COLS", wrong[i], 1);
+        assert_int_equal(cpu_backend.open(&b, &o, &err), RIDGE_E_BAD_ARGUMENT);
+        assert_null(b);
+        assert_non_null(strstr(err.text, wrong[i]));
+    }
+    unsetenv("RIDGE_GEMV_COLS");
+}
+
 int main(void) {
     if (!mkdtemp(directory)) return 1;
     snprintf(path, sizeof path, "%s/model.gguf", directory);
@@ -205,6 +225,7 @@ int main(void) {
         cmocka_unit_test(dense_weights_that_bf16_holds),
         cmocka_unit_test(every_architecture),
         cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(columns_are_1_2_4_or_8),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);
