@@ -36,7 +36,8 @@ static int print_help(FILE *out) {
     fprintf(out, "\nEnvironment\n"
                  "  NO_COLOR   no colours, on terminals neither\n"
                  "  HF_TOKEN, HF_ENDPOINT, HF_HOME, HF_HUB_CACHE   as Hugging Face's own tools take them\n"
-                 "  XDG_CACHE_HOME, XDG_STATE_HOME   where measurements and the chat's history are kept\n");
+                 "  XDG_CACHE_HOME, XDG_STATE_HOME   where measurements and the chat's history are kept\n"
+                 "  RIDGE_GEMV_COLS   1, 2, 4 or 8: panels of weights that a decoding thread works on side by side; the same results\n");
     return EXIT_OK;
 }
 
