@@ -70,7 +70,7 @@ typedef enum {
 typedef struct {
     ridge_load  load;               /* RIDGE_LOAD_ALL */
     const char *backend;            /* "cpu", or "reference": plain f32, slow, the oracle of tests; NULL: "cpu" */
-    const char *isa;                /* of the cpu backend: "scalar", "avx2", ...; NULL: the best that this CPU has */
+    const char *isa;                /* of the cpu backend: "scalar", "avx2", ...; "best" or NULL: the best that this CPU has */
     const char *fuse;               /* how far steps of the plan are fused: "none", "glu", "norm", "all"; NULL: "all". Same bits */
     uint32_t    threads;            /* 0: as many as the machine and its limits allow. Same bits for any number */
     bool        precise;            /* 16-bit activations for quantised weights, f32 for dense ones, and an f32 KV cache: closer to exact, slower */

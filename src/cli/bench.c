@@ -1,25 +1,19 @@
 /* ridge bench: tokens per second and the share of the machine's limits, with llama-bench's tests, flags and output formats. */
 #include <stdlib.h>
 #include <string.h>
-#include "base/buffer.h"
-#include "base/memory.h"
 #include "cli/bench_history.h"
+#include "cli/bench_models.h"
 #include "cli/bench_run.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/flags.h"
-#include "cli/hub.h"
 #include "perf/number_list.h"
-#include "perf/synth.h"
 
-enum { WORDS_MOST = 16, WORD_ROOM = 64, MODELS_MOST = 64, TESTS_MOST = 1024 };
-
-/* Words separated by commas. */
-typedef struct { char word[WORDS_MOST][WORD_ROOM]; size_t n; } word_list;
+enum { TESTS_MOST = 1024 };
 
 typedef struct {
-    text_list    models;
-    word_list    shapes, types, isas, fuses;
+    bench_models models;
+    word_list    isas, fuses;
     number_list  prompts, gens, depths, threads, batches, micro_batches;
     number_pairs pairs;
     int          repetitions;
@@ -38,19 +32,6 @@ typedef struct {
     int            history_code;        /* of the first result that could not be recorded; history_error says why */
     error          history_error;
 } outputs;
-
-static int parse_words(void *store, const char *text, error *err) {
-    word_list *l = store;
-    l->n = 0;
-    for (;;) {
-        const size_t n = strcspn(text, ",");
-        if (!n || n >= WORD_ROOM || l->n == WORDS_MOST)
-            return fail(err, RIDGE_E_BAD_ARGUMENT, "\"%s\" is no list of up to %d words, separated by commas", text, WORDS_MOST);
-        snprintf(l->word[l->n++], WORD_ROOM, "%.*s", (int)n, text);
-        if (!text[n]) return 0;
-        text += n + 1;
-    }
-}
 
 static int add_test(bench_test *tests, size_t *n, bench_test t, error *err) {
     if (!t.prompt && !t.gen) return 0;
@@ -72,31 +53,6 @@ static int list_tests(const arguments *a, bench_test *tests, size_t *n, error *e
     return code || *n ? code : fail(err, RIDGE_E_BAD_ARGUMENT, "there is nothing to test: -p, -n and -pg leave no tokens");
 }
 
-static int add_model(buffer *paths, size_t *n, error *err) {
-    if (paths[*n].failed) return fail_memory(err, paths[*n].n, "a path");
-    return ++*n < MODELS_MOST ? 0 : fail(err, RIDGE_E_BAD_ARGUMENT, "%d models or more", MODELS_MOST);
-}
-
-/* The files: those of -m, and for each shape and type one that is written where it is not there yet. */
-static int list_models(const arguments *a, buffer *paths, size_t *n, error *err) {
-    int code = 0;
-    if (!a->models.n && !a->shapes.n) return fail(err, RIDGE_E_BAD_ARGUMENT, "give a model: -m FILE, or --shape qwen2.5-0.5b for one with random weights");
-    for (size_t i = 0; i < a->models.n && !code; i++) {
-        code = hub_resolve(a->models.items[i], &paths[*n], err);
-        if (!code) code = add_model(paths, n, err);
-    }
-    for (size_t s = 0; s < a->shapes.n && !code; s++)
-        for (size_t t = 0; t < a->types.n && !code; t++) {
-            const synth_shape *shape;
-            bool made = false;
-            code = synth_shape_find(&shape, a->shapes.word[s], err);
-            if (!code) code = synth_cached(&paths[*n], shape, a->types.word[t], &made, err);
-            if (!code && made) fprintf(stderr, "wrote %s, random weights in the shape of %s\n", buffer_text(&paths[*n]), shape->name);
-            if (!code) code = add_model(paths, n, err);
-        }
-    return code;
-}
-
 static void print_result(void *user, const bench_result *r) {
     outputs *o = user;
     if (o->to_out) { o->to_out->row(stdout, r, o->index); fflush(stdout); }
@@ -106,20 +62,21 @@ static void print_result(void *user, const bench_result *r) {
 }
 
 /* Every combination of the lists, models outermost, so that a file stays in the system's cache. */
-static int run_all(const arguments *a, const buffer *paths, size_t n_paths, const bench_test *tests, size_t n_tests, outputs *o, error *err) {
+static int run_all(const arguments *a, const bench_test *tests, size_t n_tests, outputs *o, error *err) {
     const size_t n_isas = a->isas.n ? a->isas.n : 1;
-    const size_t n = n_paths * n_isas * a->fuses.n * a->batches.n * a->micro_batches.n * a->threads.n;
+    const size_t n = a->models.n * n_isas * a->fuses.n * a->batches.n * a->micro_batches.n * a->threads.n;
     int code = 0;
     for (size_t i = 0; i < n && !code; i++) {
         size_t at = i;
-        bench_setting s = { .precise = a->precise, .pack = a->pack, .warm_up = a->warm_up, .progress = a->progress,
-                            .profile = a->history.record != NULL, .repetitions = a->repetitions };
-        s.threads = a->threads.v[at % a->threads.n];                      at /= a->threads.n;
-        s.micro_batch = a->micro_batches.v[at % a->micro_batches.n];      at /= a->micro_batches.n;
-        s.batch = a->batches.v[at % a->batches.n];                        at /= a->batches.n;
-        s.fuse = a->fuses.word[at % a->fuses.n];                          at /= a->fuses.n;
-        s.isa = a->isas.n ? a->isas.word[at % n_isas] : NULL;             at /= n_isas;
-        s.path = buffer_text(&paths[at]);
+        bench_loading how = { .precise = a->precise, .pack = a->pack };
+        how.threads = a->threads.v[at % a->threads.n];                    at /= a->threads.n;
+        how.micro_batch = a->micro_batches.v[at % a->micro_batches.n];    at /= a->micro_batches.n;
+        how.batch = a->batches.v[at % a->batches.n];                      at /= a->batches.n;
+        how.fuse = a->fuses.word[at % a->fuses.n];                        at /= a->fuses.n;
+        how.isa = a->isas.n ? a->isas.word[at % n_isas] : NULL;           at /= n_isas;
+        how.path = buffer_text(&a->models.path[at]);
+        const bench_setting s = { .how = how, .warm_up = a->warm_up, .progress = a->progress, .profile = a->history.record != NULL,
+                                  .repetitions = a->repetitions };
         code = bench_setting_run(&s, tests, n_tests, print_result, o, err);
     }
     return code;
@@ -138,24 +95,22 @@ static FILE *comparison_stream(const arguments *a) { return strcmp(a->output, "m
 
 static int run(arguments *a, error *err) {
     static bench_test tests[TESTS_MOST];
-    static buffer paths[MODELS_MOST + 1];
-    size_t n_tests = 0, n_paths = 0;
+    size_t n_tests = 0;
     outputs o = { .to_out = bench_printer_find(a->output), .to_error = bench_printer_find(a->output_error),
                   .history = &a->history };      /* "none" has no printer */
     int code = check_numbers(a, err);
     if (!code) code = list_tests(a, tests, &n_tests, err);
-    if (!code) code = list_models(a, paths, &n_paths, err);
+    if (!code) code = bench_models_find(&a->models, err);
     if (!code) {
         if (o.to_out) o.to_out->begin(stdout);
         if (o.to_error) o.to_error->begin(stderr);
-        code = run_all(a, paths, n_paths, tests, n_tests, &o, err);
+        code = run_all(a, tests, n_tests, &o, err);
         if (o.to_out) o.to_out->end(stdout);
         if (o.to_error) o.to_error->end(stderr);
         if (!code && (fflush(stdout) || ferror(stdout))) code = fail(err, RIDGE_E_IO, "standard output cannot be written");
         if (!code && o.history_code) { *err = o.history_error; code = o.history_code; }
         if (!code) code = bench_history_end(&a->history, comparison_stream(a), &a->slower, err);
     }
-    for (size_t i = 0; i <= MODELS_MOST; i++) buffer_free(&paths[i]);
     return code;
 }
 
@@ -173,19 +128,14 @@ static int run_or_compare(arguments *a, error *err) {
 int cmd_bench(int argc, char **argv) {
     static arguments a;
     a = (arguments){
-        .types = { .word = { "q8_0" }, .n = 1 }, .fuses = { .word = { "all" }, .n = 1 }, .prompts = { { 512 }, 1 }, .gens = { { 128 }, 1 },
+        .models.types = { .word = { "q8_0" }, .n = 1 }, .fuses = { .word = { "all" }, .n = 1 }, .prompts = { { 512 }, 1 }, .gens = { { 128 }, 1 },
         .depths = { { 0 }, 1 },
         .threads = { { crew_cores() }, 1 }, .batches = { { 2048 }, 1 }, .micro_batches = { { 512 }, 1 },
         .repetitions = 5, .pack = true, .warm_up = true, .output = "md", .output_error = "none",
         .history = { .threshold = 2 }, .argc = argc, .argv = argv,
     };
     bool cold = false;
-    const flag model_flags[] = {
-        { "-m --model", "MODEL", "a file, a name, user/repo[:quant]; may be repeated", .texts = &a.models },
-        { "--shape", "NAMES", "random weights in the shape of a known model: qwen2.5-0.5b, ... (ridge synth --help)", .parse = parse_words,
-          .store = &a.shapes },
-        { "--type", "NAMES", "of --shape's weights: q8_0 (default), f16, q4_k, ...", .parse = parse_words, .store = &a.types },
-    };
+    const flag model_flags[] = { BENCH_MODEL_FLAGS(a.models, "q8_0") };
     const flag test_flags[] = {
         { "-p --n-prompt", "NUMBERS", "process a prompt of so many tokens (512); 0: no such test", .parse = number_list_parse, .store = &a.prompts },
         { "-n --n-gen", "NUMBERS", "generate so many tokens (128); 0: no such test", .parse = number_list_parse, .store = &a.gens },
@@ -198,8 +148,8 @@ int cmd_bench(int argc, char **argv) {
         { "-t --threads", "NUMBERS", "threads (one per core)", .parse = number_list_parse, .store = &a.threads },
         { "-b --batch-size", "NUMBERS", "most tokens at once (2048)", .parse = number_list_parse, .store = &a.batches },
         { "-ub --ubatch-size", "NUMBERS", "the same; the smaller one counts (512)", .parse = number_list_parse, .store = &a.micro_batches },
-        { "--isa", "NAMES", "instruction sets (the best that this CPU has)", .parse = parse_words, .store = &a.isas },
-        { "--fuse", "NAMES", "how far steps are fused: none, glu, norm, all (all)", .parse = parse_words, .store = &a.fuses },
+        { "--isa", "NAMES", "instruction sets (best: the best that this CPU has)", .parse = word_list_parse, .store = &a.isas },
+        { "--fuse", "NAMES", "how far steps are fused: none, glu, norm, all (all)", .parse = word_list_parse, .store = &a.fuses },
         { "--precise", NULL, "16-bit activations for quantised weights, f32 for dense ones", .on = &a.precise },
         { "--no-pack", NULL, "pack weights just before each use", .off = &a.pack },
     };
@@ -231,6 +181,6 @@ int cmd_bench(int argc, char **argv) {
     a.warm_up = !cold;
     if (!code && n_rest) code = fail(&err, RIDGE_E_BAD_ARGUMENT, "ridge bench takes no argument, not \"%s\": give the model as -m", argv[1]);
     if (!code) code = run_or_compare(&a, &err);
-    text_list_free(&a.models);
+    bench_models_free(&a.models);
     return !code && a.slower ? EXIT_FAILED : command_end(code, &err);
 }

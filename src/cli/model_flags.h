@@ -21,7 +21,7 @@ typedef struct {
       .number = &(a).context, .least = 1, .most = 1 << 24 },                                                                            \
     { "-b --batch-size",   "N",     "tokens of a prompt that are processed at once (default: 512)",                                     \
       .number = &(a).chunk, .least = 1, .most = 1 << 20 },                                                                              \
-    { "--isa",             "NAME",  "instructions to use: scalar, avx2, ... (default: the best)", .text = &(a).isa },                   \
+    { "--isa",             "NAME",  "instructions to use: scalar, avx2, ..., best (default: best)", .text = &(a).isa },                   \
     { "--fuse",            "LEVEL", "how far steps of the plan are fused (default: all)", .text = &(a).fuse, .choices = "none glu norm all" }, \
     { "--precise",         NULL,    "16-bit activations for quantised weights, f32 for dense ones", .on = &(a).precise },               \
     { "--no-pack",         NULL,    "pack weights just before each use: the same bits, slower", .off = &(a).pack },                     \

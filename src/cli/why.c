@@ -34,7 +34,7 @@ static trial *add_trial(trial *list, size_t *n, const profile_arguments *a, cons
 static size_t list_trials(const profile_arguments *a, const profile_test *test, trial list[TRIALS_MOST]) {
     const model_arguments *m = &a->model;
     size_t n = 0;
-    if (m->isa) add_trial(list, &n, a, "without --isa: the best that this processor has")->changed.model.isa = NULL;
+    if (m->isa && strcmp(m->isa, "best")) add_trial(list, &n, a, "without --isa: the best that this processor has")->changed.model.isa = NULL;
     if (m->fuse && strcmp(m->fuse, "all")) add_trial(list, &n, a, "--fuse all")->changed.model.fuse = NULL;
     if (!m->pack) add_trial(list, &n, a, "without --no-pack")->changed.model.pack = true;
     if (m->precise) add_trial(list, &n, a, "without --precise")->changed.model.precise = false;

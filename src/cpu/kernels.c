@@ -48,6 +48,7 @@ static bool worth_choosing(const cpu_kernels *k) {
 
 int kernels_choose(const cpu_kernels **chosen, const char *name, error *err) {
     char names[200] = "";
+    if (name && !strcmp(name, "best")) name = NULL;
     for (size_t i = 0; i < kernels_all_n; i++) {
         const cpu_kernels *k = kernels_all[i];
         if (!name && !(k->supported() && worth_choosing(k))) continue;
@@ -59,7 +60,7 @@ int kernels_choose(const cpu_kernels **chosen, const char *name, error *err) {
         strncat(names, i ? ", " : "", sizeof names - strlen(names) - 1);
         strncat(names, k->name, sizeof names - strlen(names) - 1);
     }
-    return fail(err, RIDGE_E_BAD_ARGUMENT, "there is no instruction set called '%s'; there are: %s", name, names);
+    return fail(err, RIDGE_E_BAD_ARGUMENT, "there is no instruction set called '%s'; there are: best, %s", name, names);
 }
 
 size_t kernels_activation_bytes(const cpu_kernels *k, activation_kind kind, size_t n) {

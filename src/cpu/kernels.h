@@ -91,7 +91,7 @@ extern const cpu_kernels *const kernels_all[];
 extern const size_t kernels_all_n;
 
 /* The table that is best on this machine; or the one called `name`, RIDGE_E_BAD_ARGUMENT naming those there are
- * where it is unknown, RIDGE_E_UNSUPPORTED where the processor lacks it. name NULL: the best, never fails. */
+ * where it is unknown, RIDGE_E_UNSUPPORTED where the processor lacks it. name NULL or "best": the best, never fails. */
 int kernels_choose(const cpu_kernels **chosen, const char *name, error *err);
 
 /* Bytes of one token's activations of a kind. */

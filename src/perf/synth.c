@@ -247,7 +247,7 @@ int synth_cached(buffer *path, const synth_shape *shape, const char *type, bool 
     if (code) return code;
     buffer_append_text(path, "/synthetic");
     code = make_directories(buffer_text(path), err);
-    buffer_printf(path, "/%s-%s.gguf", shape->name, type);
+    if (!code) buffer_printf(path, "/%s-%s.gguf", shape->name, known->name);
     if (!code && path->failed) code = fail_memory(err, path->n, "a path");
     if (code || !access(path->data, R_OK)) return code;
     *made = true;

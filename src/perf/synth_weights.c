@@ -2,6 +2,7 @@
  * whole block are set, so that the weights have the size of a trained model's. */
 #include "perf/synth_weights.h"
 #include <string.h>
+#include <strings.h>
 #include "base/half.h"
 #include "base/nearest.h"
 #include "perf/random.h"
@@ -38,7 +39,7 @@ int synth_type_find(const synth_type **out, const char *name, error *err) {
     const char *names[N_TYPES];
     for (size_t i = 0; i < N_TYPES; i++) {
         names[i] = types[i].type.name;
-        if (!strcmp(name, names[i])) { *out = &types[i].type; return 0; }
+        if (!strcasecmp(name, names[i])) { *out = &types[i].type; return 0; }
     }
     const char *near = nearest(name, names, N_TYPES);
     if (near) return fail(err, RIDGE_E_BAD_ARGUMENT, "type \"%s\" is unknown: did you mean %s?", name, near);

@@ -64,6 +64,12 @@ def several_models_at_once():
         assert "threads_limited" not in out.stderr, out.stderr
 
 
+def best_is_an_instruction_set():
+    rows = [json.loads(line) for line in bench("-p", "4", "-n", "0", "--isa", "scalar,best", "--type", "Q4_0", "-o", "jsonl").stdout.splitlines()]
+    assert rows[0]["isa"] == "scalar" and rows[1]["isa"] == json.loads(bench("-p", "4", "-n", "0", "-o", "jsonl").stdout)["isa"]
+    assert rows[0]["model_filename"] == rows[1]["model_filename"] and rows[0]["model_filename"].endswith("-q4_0.gguf")
+
+
 def mistakes():
     for arguments, words in [
         (["bench"], "--shape"), (["bench", "--shape", "smollm2"], "smollm2-135m"), (["bench", *MODEL, "-p", "0", "-n", "0"], "nothing to test"),
@@ -92,6 +98,6 @@ def ceilings():
     assert found["fingerprint"] in table and len([l for l in table.splitlines() if l.startswith(tuple(kinds))]) == len(found["ceilings"])
 
 
-for test in (formats, several_models_at_once, mistakes, synthetic_files, ceilings):
+for test in (formats, several_models_at_once, best_is_an_instruction_set, mistakes, synthetic_files, ceilings):
     test()
     print("ok", test.__name__)
