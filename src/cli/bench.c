@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/flags.h"
+#include "cli/model_flags.h"
 #include "perf/number_list.h"
 
 enum { TESTS_MOST = 1024 };
@@ -17,6 +18,7 @@ typedef struct {
     number_list  prompts, gens, depths, threads, batches, micro_batches;
     number_pairs pairs;
     int          repetitions;
+    const char  *cache_type_k, *cache_type_v;
     bool         precise, pack, warm_up, progress;
     const char  *output, *output_error;
     bench_history history;
@@ -68,7 +70,7 @@ static int run_all(const arguments *a, const bench_test *tests, size_t n_tests, 
     int code = 0;
     for (size_t i = 0; i < n && !code; i++) {
         size_t at = i;
-        bench_loading how = { .precise = a->precise, .pack = a->pack };
+        bench_loading how = { .precise = a->precise, .cache_type_k = a->cache_type_k, .cache_type_v = a->cache_type_v, .pack = a->pack };
         how.threads = a->threads.v[at % a->threads.n];                    at /= a->threads.n;
         how.micro_batch = a->micro_batches.v[at % a->micro_batches.n];    at /= a->micro_batches.n;
         how.batch = a->batches.v[at % a->batches.n];                      at /= a->batches.n;
@@ -151,6 +153,8 @@ int cmd_bench(int argc, char **argv) {
         { "--isa", "NAMES", "instruction sets (best: the best that this CPU has)", .parse = word_list_parse, .store = &a.isas },
         { "--fuse", "NAMES", "how far steps are fused: none, glu, norm, all (all)", .parse = word_list_parse, .store = &a.fuses },
         { "--precise", NULL, "16-bit activations for quantised weights, f32 for dense ones", .on = &a.precise },
+        { "-ctk --cache-type-k", "TYPE", "what K is kept as (f16, with --precise f32)", .text = &a.cache_type_k, .choices = CACHE_TYPES },
+        { "-ctv --cache-type-v", "TYPE", "what V is kept as (the same)", .text = &a.cache_type_v, .choices = CACHE_TYPES },
         { "--no-pack", NULL, "pack weights just before each use", .off = &a.pack },
     };
     const flag output_flags[] = {

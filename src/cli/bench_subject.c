@@ -177,7 +177,8 @@ int bench_subject_describe(const bench_subject *b, const bench_test *t, bench_re
     if (code) return code;
     *r = (bench_result){
         .version = ridge_version(), .model_file = how->path, .model_type = b->type, .model_bytes = info.file_bytes, .model_parameters = info.parameters,
-        .backend = info.backend, .isa = b->isa, .fuse = how->fuse, .arithmetic = b->arithmetic, .precise = how->precise, .packed = how->pack,
+        .backend = info.backend, .isa = b->isa, .fuse = how->fuse, .arithmetic = b->arithmetic,
+        .type_k = info.cache_type_k, .type_v = info.cache_type_v, .precise = how->precise, .packed = how->pack,
         .threads = how->threads, .batch = how->batch, .micro_batch = how->micro_batch, .load_seconds = info.load_seconds,
         .n_prompt = t->prompt, .n_gen = t->gen, .n_depth = t->depth, .bytes = all.bytes, .operations = all.operations,
     };
@@ -198,6 +199,8 @@ static int open_model(bench_subject *b, int positions, error *err) {
     options.fuse = how->fuse;
     options.threads = (uint32_t)how->threads;
     options.precise = how->precise;
+    options.cache_type_k = how->cache_type_k;
+    options.cache_type_v = how->cache_type_v;
     options.pack = how->pack;
     options.context_tokens = (uint32_t)positions;
     options.chunk_tokens = (uint32_t)(how->batch < how->micro_batch ? how->batch : how->micro_batch);

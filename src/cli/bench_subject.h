@@ -6,6 +6,7 @@
 typedef struct {
     const char *path;
     const char *isa, *fuse;             /* isa NULL: the best */
+    const char *cache_type_k, *cache_type_v;    /* of the KV cache; NULL: the library's choice */
     int         threads, batch, micro_batch;
     bool        precise, pack;
 } bench_loading;

@@ -21,6 +21,8 @@ int model_arguments_open(ridge_model **out, const model_arguments *a, ridge_load
     o.context_tokens = (uint32_t)a->context;
     o.chunk_tokens = (uint32_t)a->chunk;
     o.precise = a->precise;
+    o.cache_type_k = a->cache_type_k;
+    o.cache_type_v = a->cache_type_v;
     o.pack = a->pack;
     o.all_logits = all_logits;
     if (!code) code = ridge_model_open(out, buffer_text(&path), &o, err);

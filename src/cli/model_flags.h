@@ -4,7 +4,7 @@
 
 typedef struct {
     const char *model;              /* NULL: the default model */
-    const char *isa, *fuse;
+    const char *isa, *fuse, *cache_type_k, *cache_type_v;
     int  threads, context, chunk;   /* 0: the library's choice */
     bool reference, precise, pack;
 } model_arguments;
@@ -13,6 +13,8 @@ typedef struct {
 
 #define MODEL_FLAG(a) \
     { "-m --model", "MODEL", "a GGUF file, a name that `ridge list` shows, or user/repo[:quant]\n(default: smollm2)", .text = &(a).model }
+
+#define CACHE_TYPES "f16 f32 q8_0"
 
 /* For the commands that run one. */
 #define BACKEND_FLAGS(a)                                                                                                                \
@@ -24,6 +26,8 @@ typedef struct {
     { "--isa",             "NAME",  "instructions to use: scalar, avx2, ..., best (default: best)", .text = &(a).isa },                   \
     { "--fuse",            "LEVEL", "how far steps of the plan are fused (default: all)", .text = &(a).fuse, .choices = "none glu norm all" }, \
     { "--precise",         NULL,    "16-bit activations for quantised weights, f32 for dense ones", .on = &(a).precise },               \
+    { "-ctk --cache-type-k", "TYPE", "what K of past tokens is kept as (default: f16, with --precise f32)", .text = &(a).cache_type_k, .choices = CACHE_TYPES }, \
+    { "-ctv --cache-type-v", "TYPE", "the same of V", .text = &(a).cache_type_v, .choices = CACHE_TYPES },                              \
     { "--no-pack",         NULL,    "pack weights just before each use: the same bits, slower", .off = &(a).pack },                     \
     { "--reference",       NULL,    "plain f32, slow: what the backends are tested against", .on = &(a).reference }
 

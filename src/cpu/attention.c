@@ -60,8 +60,8 @@ static void attend_page(const attention_call *c, const attention_task *t, uint32
         }
     }
     const uint8_t *k = kv_page(b, t->part->pages[page], c->s->kv_layer, t->head);
-    (b->plan->kv.value_bytes == sizeof(float) ? b->kernels->attend.page_f32 : b->kernels->attend.page_f16)(&(attend_args){
-        .k = k, .v = k + b->k_bytes, .q = q, .n_queries = n, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size,
+    b->kernels->attend.page(&(attend_args){
+        .k = k, .v = k + b->k_bytes, .k_type = b->plan->kv.k_type, .v_type = b->plan->kv.v_type, .q = q, .n_queries = n, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size,
         .scale = c->s->scale, .cap = c->s->cap, .scores = scratch->scores, .wide = scratch->wide, .to = to,
     });
 }
@@ -76,8 +76,8 @@ static void write_task(const attention_call *c, const attention_task *t, const a
 
 static void attend_task(const attention_call *c, const attention_task *t, thread_scratch *scratch) {
     const uint32_t n = t->n_tokens * c->group, size = c->b->plan->kv.v_size;
-    reset(&scratch->running, n, scratch->running.out_stride);
-    for (uint32_t page = t->first_page; page < t->end_page; page++) {
+    attend_page(c, t, t->first_page, scratch, scratch->running);        /* as merged with nothing */
+    for (uint32_t page = t->first_page + 1; page < t->end_page; page++) {
         attend_page(c, t, page, scratch, scratch->page);
         c->b->kernels->attend.merge(&scratch->running, &scratch->page, n, size);
     }

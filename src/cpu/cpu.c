@@ -147,6 +147,7 @@ static size_t widest_activation(const backend *b, int kind, bool all_kinds) {
 }
 
 static bool new_state(backend *b, attend_state *s, size_t n) {
+    n = round_up_size(n, 16) + 16;          /* attend_state wants room */
     s->out_stride = round_up_size(b->plan->kv.v_size, 16);
     s->max = new_aligned(b, n * sizeof *s->max);
     s->sum = new_aligned(b, n * sizeof *s->sum);
@@ -175,7 +176,7 @@ static int new_scratch(backend *b, error *err) {
            && (s->prepared = new_aligned(b, b->tuning.own_rows * widest_activation(b, 0, true)))
            && (!b->options.no_pack || (s->panels = new_aligned(b, b->panels_room)))
            && (s->scores = new_aligned(b, ATTEND_MAX_QUERIES * KV_PAGE_POSITIONS * sizeof(float)))
-           && (s->wide = new_aligned(b, KV_PAGE_POSITIONS * (b->plan->kv.k_size + round_up_size(b->plan->kv.v_size, 16)) * sizeof(float)))
+           && (s->wide = new_aligned(b, KV_PAGE_POSITIONS * (round_up_size(b->plan->kv.k_size, UNIT) + round_up_size(b->plan->kv.v_size, UNIT)) * sizeof(float)))
            && new_state(b, &s->running, ATTEND_MAX_QUERIES) && new_state(b, &s->page, ATTEND_MAX_QUERIES);
     }
     for (int kind = 0; all && kind < ACTIVATION_COUNT; kind++)
@@ -185,8 +186,8 @@ static int new_scratch(backend *b, error *err) {
 
 static int new_kv(backend *b, error *err) {
     const kv_shape *kv = &b->plan->kv;
-    b->k_bytes = (size_t)KV_PAGE_POSITIONS * kv->k_size * kv->value_bytes;
-    b->v_bytes = KV_PAGE_POSITIONS * round_up_size(kv->v_size, 16) * kv->value_bytes;
+    b->k_bytes = KV_PAGE_POSITIONS * format_row_bytes(&formats[kv->k_type], attend_padded(kv->k_type, kv->k_size, 1));
+    b->v_bytes = KV_PAGE_POSITIONS * format_row_bytes(&formats[kv->v_type], attend_padded(kv->v_type, kv->v_size, 16));
     b->kv_bytes = (size_t)b->options.n_pages * kv->n_layers * kv->n_heads * (b->k_bytes + b->v_bytes);
     b->kv = memory_map(b->kv_bytes);
     if (!b->kv) return fail_memory(err, b->kv_bytes, "the KV cache");

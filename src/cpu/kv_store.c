@@ -11,29 +11,40 @@ static kv_place place_of(const backend *b, uint32_t row) {
 
 enum { MAX_HEAD_SIZE = 1024 };      /* cpu.c refuses larger ones */
 
-/* n values, `apart` of them from one to the next. */
-static void store(const backend *b, uint8_t *to, const float *x, uint32_t n, size_t apart) {
-    if (b->plan->kv.value_bytes == sizeof(float)) {
-        for (uint32_t d = 0; d < n; d++) memcpy(to + d * apart * sizeof(float), x + d, sizeof(float));
-        return;
-    }
+/* A vector of n values in a page: value i is value first + i * apart of the page's array. The q8_0 scale of block i is
+ * number first_scale + i * scales_apart of those behind the page's `codes` codes. */
+typedef struct { format_id type; size_t first, apart, codes, first_scale, scales_apart; } kv_vector;
+
+static void store(const backend *b, uint8_t *page, const kv_vector *at, const float *x, uint32_t n) {
     uint16_t half[MAX_HEAD_SIZE];
-    b->kernels->rows.to_f16(half, x, n);
-    for (uint32_t d = 0; d < n; d++) memcpy(to + d * apart * sizeof(uint16_t), half + d, sizeof(uint16_t));
+    int8_t codes[MAX_HEAD_SIZE];
+    switch (at->type) {
+    case FORMAT_f32:
+        for (uint32_t i = 0; i < n; i++) memcpy(page + (at->first + i * at->apart) * sizeof(float), x + i, sizeof(float));
+        break;
+    case FORMAT_q8_0:
+        b->kernels->rows.to_q8_0(codes, half, x, n);
+        for (uint32_t i = 0; i < n; i++) page[at->first + i * at->apart] = (uint8_t)codes[i];
+        for (uint32_t i = 0; i * UNIT < n; i++) memcpy(page + at->codes + (at->first_scale + i * at->scales_apart) * sizeof(uint16_t), half + i, sizeof(uint16_t));
+        break;
+    default:
+        b->kernels->rows.to_f16(half, x, n);
+        for (uint32_t i = 0; i < n; i++) memcpy(page + (at->first + i * at->apart) * sizeof(uint16_t), half + i, sizeof(uint16_t));
+    }
 }
 
 void store_k(const backend *b, uint32_t row, uint32_t layer, uint32_t head, uint32_t n_heads, const float *k) {
     const kv_place place = place_of(b, row);
-    const uint32_t size = b->plan->kv.k_size;
-    const size_t at = (size_t)(place.at / 16) * size * 16 + place.at % 16;
-    for (uint32_t h = 0; h < n_heads; h++, k += size)
-        store(b, kv_page(b, place.page, layer, head + h) + at * b->plan->kv.value_bytes, k, size, 16);
+    const kv_shape *kv = &b->plan->kv;
+    const size_t padded = attend_padded(kv->k_type, kv->k_size, 1), group = place.at / 16, lane = place.at % 16;
+    const kv_vector at = { kv->k_type, group * padded * 16 + lane, 16, KV_PAGE_POSITIONS * padded, group * (padded / UNIT) * 16 + lane, 16 };
+    for (uint32_t h = 0; h < n_heads; h++, k += kv->k_size) store(b, kv_page(b, place.page, layer, head + h), &at, k, kv->k_size);
 }
 
 void store_v(const backend *b, uint32_t row, uint32_t layer, uint32_t head, uint32_t n_heads, const float *v) {
     const kv_place place = place_of(b, row);
-    const uint32_t size = b->plan->kv.v_size;
-    const size_t at = place.at * round_up_size(size, 16);
-    for (uint32_t h = 0; h < n_heads; h++, v += size)
-        store(b, kv_page(b, place.page, layer, head + h) + b->k_bytes + at * b->plan->kv.value_bytes, v, size, 1);
+    const kv_shape *kv = &b->plan->kv;
+    const size_t padded = attend_padded(kv->v_type, kv->v_size, 16);
+    const kv_vector at = { kv->v_type, place.at * padded, 1, KV_PAGE_POSITIONS * padded, place.at, KV_PAGE_POSITIONS };
+    for (uint32_t h = 0; h < n_heads; h++, v += kv->v_size) store(b, kv_page(b, place.page, layer, head + h) + b->k_bytes, &at, v, kv->v_size);
 }

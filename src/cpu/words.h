@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "base/half.h"
 #include "cpu/isa.h"
 #define WORDS
 #define WORD static inline __attribute__((always_inline, unused))

@@ -107,21 +107,12 @@ WORD ints   ints_round(floats a)                    { ints r; BOTH r.h[i] = _mm2
 WORD ints   ints_of_bits(floats a)                  { ints r; BOTH r.h[i] = _mm256_castps_si256(a.h[i]); return r; }
 WORD floats floats_of_bits(ints a)                  { floats r; BOTH r.h[i] = _mm256_castsi256_ps(a.h[i]); return r; }
 WORD ints   ints_sub(ints a, ints b)                { BOTH a.h[i] = _mm256_sub_epi32(a.h[i], b.h[i]); return a; }
-WORD int32_t ints_sum(ints a) {
-    const __m256i s = _mm256_add_epi32(a.h[0], a.h[1]);
-    __m128i q = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
-    return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
-}
-WORD void   ints_store_i8(int8_t *p, ints a) {
-    const __m256i w = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.h[0], a.h[1]), 0xd8);
-    _mm_storeu_si128((__m128i *)p, _mm_packs_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)));
-}
 WORD floats floats_sub(floats a, floats b)          { BOTH a.h[i] = _mm256_sub_ps(a.h[i], b.h[i]); return a; }
 WORD floats floats_div(floats a, floats b)          { BOTH a.h[i] = _mm256_div_ps(a.h[i], b.h[i]); return a; }
 WORD floats floats_min(floats a, floats b)          { BOTH a.h[i] = _mm256_min_ps(a.h[i], b.h[i]); return a; }
 WORD floats floats_max(floats a, floats b)          { BOTH a.h[i] = _mm256_max_ps(a.h[i], b.h[i]); return a; }
 WORD floats floats_abs(floats a)                    { BOTH a.h[i] = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.h[i]); return a; }
+WORD floats floats_if_least(floats a, floats x, float least) { BOTH a.h[i] = _mm256_and_ps(a.h[i], _mm256_cmp_ps(x.h[i], _mm256_set1_ps(least), _CMP_GE_OQ)); return a; }
 WORD float  floats_sum(floats a) {
     const __m256 e = _mm256_add_ps(a.h[0], a.h[1]);
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));

@@ -84,13 +84,12 @@ WORD ints   ints_round(floats a)                    { return _mm512_cvtps_epi32(
 WORD ints   ints_of_bits(floats a)                  { return _mm512_castps_si512(a); }
 WORD floats floats_of_bits(ints a)                  { return _mm512_castsi512_ps(a); }
 WORD ints   ints_sub(ints a, ints b)                { return _mm512_sub_epi32(a, b); }
-WORD int32_t ints_sum(ints a)                       { return _mm512_reduce_add_epi32(a); }
-WORD void   ints_store_i8(int8_t *p, ints a)        { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a)); }
 WORD floats floats_sub(floats a, floats b)          { return _mm512_sub_ps(a, b); }
 WORD floats floats_div(floats a, floats b)          { return _mm512_div_ps(a, b); }
 WORD floats floats_min(floats a, floats b)          { return _mm512_min_ps(a, b); }
 WORD floats floats_max(floats a, floats b)          { return _mm512_max_ps(a, b); }
 WORD floats floats_abs(floats a)                    { return _mm512_abs_ps(a); }
+WORD floats floats_if_least(floats a, floats x, float least) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_set1_ps(least), _CMP_GE_OQ), a); }
 WORD float  floats_sum(floats a) {
     const __m256 e = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1));

@@ -1,6 +1,5 @@
 /* The words in plain C: the same arithmetic, step by step, and what each word means. */
 #include <math.h>
-#include "base/half.h"
 #define ISA_NAME  scalar
 #define ISA_NEEDS "nothing"
 enum { LARGE_CODES = 0 };   /* whether a dot takes codes above 127 as quickly as others */
@@ -64,13 +63,13 @@ WORD ints   ints_round(floats a)                    { ints i; ROWS i.v[r] = fabs
 WORD ints   ints_of_bits(floats a)                  { ints b; memcpy(&b, &a, sizeof b); return b; }
 WORD floats floats_of_bits(ints a)                  { floats f; memcpy(&f, &a, sizeof f); return f; }
 WORD ints   ints_sub(ints a, ints b)                { ROWS a.v[r] -= b.v[r]; return a; }
-WORD int32_t ints_sum(ints a)                       { int32_t s = 0; ROWS s += a.v[r]; return s; }
-WORD void   ints_store_i8(int8_t *p, ints a)        { ROWS p[r] = (int8_t)a.v[r]; }
 WORD floats floats_sub(floats a, floats b)          { ROWS a.v[r] -= b.v[r]; return a; }
 WORD floats floats_div(floats a, floats b)          { ROWS a.v[r] /= b.v[r]; return a; }
 WORD floats floats_min(floats a, floats b)          { ROWS a.v[r] = a.v[r] < b.v[r] ? a.v[r] : b.v[r]; return a; }
 WORD floats floats_max(floats a, floats b)          { ROWS a.v[r] = a.v[r] > b.v[r] ? a.v[r] : b.v[r]; return a; }
 WORD floats floats_abs(floats a)                    { ROWS a.v[r] = fabsf(a.v[r]); return a; }
+/* a where x >= least, else 0; also 0 where x is no number. */
+WORD floats floats_if_least(floats a, floats x, float least) { ROWS a.v[r] = x.v[r] >= least ? a.v[r] : 0; return a; }
 /* The sum and the largest of 16: lane l with lane l + 8, then + 4, + 2, + 1. */
 WORD float  floats_sum(floats a)                    { for (int h = 8; h; h /= 2) for (int r = 0; r < h; r++) a.v[r] += a.v[r + h]; return a.v[0]; }
 WORD float  floats_most(floats a)                   { for (int h = 8; h; h /= 2) for (int r = 0; r < h; r++) a.v[r] = a.v[r] > a.v[r + h] ? a.v[r] : a.v[r + h]; return a.v[0]; }

@@ -27,6 +27,7 @@ static int describe_file(ridge_model *m, const char *path, error *err) {
     m->info.architecture = copy_metadata(m, "general.architecture");
     m->info.name = copy_metadata(m, "general.name");
     m->info.backend = m->backend_text;
+    m->info.cache_type_k = m->info.cache_type_v = "";
     m->info.bos = m->info.eos = -1;
     if (!m->info.path || !m->info.architecture || !m->info.name) return fail_memory(err, 64, "a model's description");
     for (size_t i = 0; i < gguf_n_parts(m->file); i++) m->info.file_bytes += gguf_part(m->file, i)->size;
@@ -89,11 +90,23 @@ static int choose_context(ridge_model *m, const ridge_model_options *o, error *e
     return 0;
 }
 
+/* What K or V are kept as; name NULL: as the arithmetic asks. */
+static int cache_type(format_id *type, const char *name, error *err) {
+    static const format_id known[] = { FORMAT_f16, FORMAT_f32, FORMAT_q8_0 };
+    if (!name) return 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(name, formats[known[i]].name)) { *type = known[i]; return 0; }
+    return fail(err, RIDGE_E_BAD_ARGUMENT, "the KV cache cannot be kept as \"%s\"; it can be f16, f32 or q8_0", name);
+}
+
 static int load_plan(ridge_model *m, const ridge_model_options *o, error *err) {
     fuse_level fuse = FUSE_ALL;
     int code = o->fuse ? fuse_level_parse(o->fuse, &fuse, err) : 0;
     if (!code) code = plan_fuse(m->model->plan, fuse, err);
-    if (!code && o->precise) m->model->plan->kv.value_bytes = sizeof(float);
+    kv_shape *kv = &m->model->plan->kv;
+    if (o->precise) kv->k_type = kv->v_type = FORMAT_f32;
+    if (!code) code = cache_type(&kv->k_type, o->cache_type_k, err);
+    if (!code) code = cache_type(&kv->v_type, o->cache_type_v, err);
     if (!code) code = choose_context(m, o, err);
     if (code) return code;
     const plan *p = m->model->plan;
@@ -102,7 +115,9 @@ static int load_plan(ridge_model *m, const ridge_model_options *o, error *err) {
     m->info.width = p->width;
     m->info.context_trained = p->n_context_trained;
     m->info.context_tokens = m->context_tokens;
-    m->info.kv_bytes_per_token = (uint64_t)p->kv.n_layers * p->kv.n_heads * ((uint64_t)p->kv.k_size + p->kv.v_size) * p->kv.value_bytes;
+    m->info.cache_type_k = formats[kv->k_type].name;
+    m->info.cache_type_v = formats[kv->v_type].name;
+    m->info.kv_bytes_per_token = (uint64_t)p->kv.n_layers * kv_position_bytes(&p->kv);
     for (size_t i = 0; i < m->model->weights.n; i++) {
         const weight *w = &m->model->weights.weight[i];
         m->info.weight_bytes += (uint64_t)w->row_bytes * w->rows;

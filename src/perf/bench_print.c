@@ -41,8 +41,8 @@ static void list_common(fields *l, const bench_result *r, const bench_summary *s
     text(l, "cpu_mask", "0x0");
     truth(l, "cpu_strict", true);
     whole(l, "poll", 50);
-    text(l, "type_k", "f16");
-    text(l, "type_v", "f16");
+    text(l, "type_k", r->type_k);
+    text(l, "type_v", r->type_v);
     whole(l, "n_gpu_layers", 0);
     whole(l, "n_cpu_moe", 0);
     text(l, "split_mode", "none");
@@ -228,11 +228,13 @@ static void md_count(char *out, size_t room, double n) {
 
 static void md_row(FILE *out, const bench_result *r, size_t index) {
     static bench_summary s;
-    char size[24], count[24], backend[40], test[64], rate[40], speed[40], range[64], ceiling[64], share[64];
+    char size[24], count[24], backend[60], cache[24] = "", test[64], rate[40], speed[40], range[64], ceiling[64], share[64];
     bench_summarise(r, &s);
     md_size(size, sizeof size, (double)r->model_bytes);
     md_count(count, sizeof count, (double)r->model_parameters);
-    snprintf(backend, sizeof backend, "CPU %s%s%s", r->isa, r->precise ? " precise" : "", r->packed ? "" : " no-pack");
+    if (strcmp(r->type_k, r->precise ? "f32" : "f16") || strcmp(r->type_v, r->precise ? "f32" : "f16"))
+        snprintf(cache, sizeof cache, " K %s V %s", r->type_k, r->type_v);
+    snprintf(backend, sizeof backend, "CPU %s%s%s%s", r->isa, r->precise ? " precise" : "", cache, r->packed ? "" : " no-pack");
     bench_test_name(r, test, sizeof test);
     snprintf(speed, sizeof speed, "%.2f ± %.2f", s.mean, s.sd);
     snprintf(range, sizeof range, "%.2f [%.2f, %.2f]", s.median, s.range.low, s.range.high);

@@ -4,7 +4,11 @@
 
 static double rows_of(const step *s, const batch *b) { return (double)(s->outputs_only ? batch_outputs(b) : batch_tokens(b)); }
 
-static double position_bytes(const kv_shape *kv) { return (double)kv->value_bytes * kv->n_heads * ((double)kv->k_size + kv->v_size); }
+size_t kv_position_bytes(const kv_shape *kv) {
+    const format *k = &formats[kv->k_type], *v = &formats[kv->v_type];
+    return kv->n_heads * (format_row_bytes(k, (kv->k_size + k->block_k - 1) / k->block_k * k->block_k)
+                        + format_row_bytes(v, (kv->v_size + v->block_k - 1) / v->block_k * v->block_k));
+}
 
 /* The sum of n consecutive integers from `from` on. */
 static double series(double from, double n) { return n * from + n * (n - 1) / 2; }
@@ -22,7 +26,7 @@ static void attention_cost(step_cost *c, const plan *p, const step *s, const bat
         const batch_part *part = &b->part[i];
         if (!part->n_tokens) continue;
         const double end = (double)part->first_position + part->n_tokens, most = (double)s->window + part->n_tokens - 1;
-        c->kv_bytes += position_bytes(&p->kv) * (s->window && most < end ? most : end);
+        c->kv_bytes += (double)kv_position_bytes(&p->kv) * (s->window && most < end ? most : end);
         c->operations += 2.0 * s->n_heads * ((double)p->kv.k_size + p->kv.v_size) * positions_seen(part, s->window);
     }
 }
@@ -38,7 +42,7 @@ static void linear_cost(step_cost *c, const plan *p, const weights *w, const ste
         most = operations;
         c->arithmetic = m->format->arithmetic;
     }
-    if (s->writes_kv) c->kv_bytes += position_bytes(&p->kv) * rows_of(s, b);
+    if (s->writes_kv) c->kv_bytes += (double)kv_position_bytes(&p->kv) * rows_of(s, b);
 }
 
 static void embed_cost(step_cost *c, const weights *w, const step *s, const batch *b) {
@@ -53,7 +57,7 @@ step_cost plan_step_cost(const plan *p, const weights *w, const step *s, const b
     case STEP_embed:     embed_cost(&c, w, s, b); break;
     case STEP_linear:    linear_cost(&c, p, w, s, b); break;
     case STEP_attention: attention_cost(&c, p, s, b); break;
-    case STEP_kv_write:  c.kv_bytes += position_bytes(&p->kv) * rows_of(s, b); break;
+    case STEP_kv_write:  c.kv_bytes += (double)kv_position_bytes(&p->kv) * rows_of(s, b); break;
     default: break;
     }
     return c;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include "base/error.h"
 #include "base/memory.h"
+#include "formats/format.h"
 
 /*   name        reads           writes        meaning, one token at a time */
 #define STEPS(X)                                                                                                            \
@@ -97,8 +98,11 @@ typedef struct {
     bool     optional;          /* the builder asked whether the file has it, and it has */
 } plan_tensor;
 
-/* The KV cache that the plan needs: [n_layers] times k and v of n_heads * head_size values a position, as f16 (value_bytes 2) or f32 (4). */
-typedef struct { uint32_t n_layers, n_heads, k_size, v_size, value_bytes; } kv_shape;
+/* The KV cache that the plan needs: [n_layers] times k and v of n_heads * head_size values a position, each as f16, f32 or q8_0. */
+typedef struct { uint32_t n_layers, n_heads, k_size, v_size; format_id k_type, v_type; } kv_shape;
+
+/* Bytes that one position takes in all heads of one layer. */
+size_t kv_position_bytes(const kv_shape *kv);
 
 typedef struct {
     char         architecture[32];

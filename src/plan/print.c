@@ -6,10 +6,10 @@
 /* A line that is built up; it is cut where the room ends. */
 typedef struct { char *text; size_t n, used; } line;
 
-__attribute__((format(printf, 2, 3))) static void put(line *l, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void put(line *l, const char *pattern, ...) {
     va_list arguments;
-    va_start(arguments, format);
-    const int n = vsnprintf(l->text + l->used, l->n - l->used, format, arguments);
+    va_start(arguments, pattern);
+    const int n = vsnprintf(l->text + l->used, l->n - l->used, pattern, arguments);
     va_end(arguments);
     if (n > 0) l->used += (size_t)n < l->n - l->used ? (size_t)n : l->n - l->used - 1;
 }

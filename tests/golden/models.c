@@ -52,7 +52,7 @@ static subject subject_open(const char *path, fuse_level level) {
     error err;
     if (model_open(&s.m, path, &err)) fail_msg("%s", err.text);
     if (plan_fuse(s.m->plan, level, &err)) fail_msg("%s", err.text);
-    if (tested->precise) s.m->plan->kv.value_bytes = sizeof(float);
+    if (tested->precise) s.m->plan->kv.k_type = s.m->plan->kv.v_type = FORMAT_f32;
     const uint32_t n_pages = sizeof s.page / sizeof *s.page;
     const backend_options o = { .precise = tested->precise, .max_tokens = 2048, .max_outputs = 2048, .n_pages = n_pages };
     if (tested->backend->open(&s.b, &o, &err)) fail_msg("%s", err.text);

@@ -1,7 +1,8 @@
 /* One arithmetic: the CPU backend gives the same bits on every ISA, for any number of threads, any fusion, any chunking of the
  * prompt, packed or not, however many panels side by side, alone or beside other sequences, in the default arithmetic and with
- * precise activations; for every architecture and every weight format. Everything is compared with memcmp against the plain words on one thread. */
+ * precise activations; for every architecture, every weight format and every type of the KV cache. Everything is compared with memcmp against the plain words on one thread. */
 #include "test.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ enum { N_TOKENS = 140, N_PAGES = 12, LAST = 5 };        /* more than a page of p
 
 static char directory[] = "/tmp/ridge-same-bits-XXXXXX", path[64];
 
-typedef struct { const char *isa; uint32_t threads; fuse_level fuse; bool precise, no_pack; } way;
+typedef struct { const char *isa; uint32_t threads; fuse_level fuse; bool precise, no_pack, q8_0_k, q8_0_v; } way;
 typedef struct { model *m; backend *b; uint32_t n_vocab; } subject;
 
 static subject subject_open(way w) {
@@ -25,7 +26,9 @@ static subject subject_open(way w) {
     const backend_options o = { .n_threads = w.threads, .isa = w.isa, .precise = w.precise, .no_pack = w.no_pack,
                                 .max_tokens = 2 * N_TOKENS, .max_outputs = 2 * LAST, .n_pages = N_PAGES };
     if (model_open(&s.m, path, &err) || plan_fuse(s.m->plan, w.fuse, &err)) fail_msg("%s", err.text);
-    if (w.precise) s.m->plan->kv.value_bytes = sizeof(float);
+    if (w.precise) s.m->plan->kv.k_type = s.m->plan->kv.v_type = FORMAT_f32;
+    if (w.q8_0_k) s.m->plan->kv.k_type = FORMAT_q8_0;
+    if (w.q8_0_v) s.m->plan->kv.v_type = FORMAT_q8_0;
     if (cpu_backend.open(&s.b, &o, &err) || cpu_backend.bind(s.b, s.m->plan, &s.m->weights, &err)) fail_msg("%s", err.text);
     s.n_vocab = s.m->plan->n_vocab;
     return s;
@@ -124,7 +127,7 @@ static void all_ways(const tiny_model *m) {
     const char *best = kernels->name;
     tiny_model_write(m, path);
     for (int precise = 0; precise < 2; precise++) {
-        subject plain = subject_open((way){ "scalar", 1, FUSE_NONE, precise, false });
+        subject plain = subject_open((way){ "scalar", 1, FUSE_NONE, precise, .no_pack = false });
         float *want = new_logits(&plain, 1);
         logits_in_chunks(&plain, 0, N_TOKENS, want);
         float spread = 0;
@@ -135,20 +138,58 @@ static void all_ways(const tiny_model *m) {
         for (size_t i = 0; i < kernels_all_n; i++) {
             if (!kernels_all[i]->supported()) continue;
             const char *isa = kernels_all[i]->name;
-            compare_way((way){ isa, 2, FUSE_ALL, precise, false }, want);
+            compare_way((way){ isa, 2, FUSE_ALL, precise, .no_pack = false }, want);
             if (!strcmp(isa, best)) continue;
-            compare_way((way){ isa, 1, FUSE_NONE, precise, true }, want);
+            compare_way((way){ isa, 1, FUSE_NONE, precise, .no_pack = true }, want);
         }
-        for (fuse_level f = FUSE_NONE; f <= FUSE_ALL; f++) compare_way((way){ best, 1 + (uint32_t)f % 3, f, precise, false }, want);
+        for (fuse_level f = FUSE_NONE; f <= FUSE_ALL; f++) compare_way((way){ best, 1 + (uint32_t)f % 3, f, precise, .no_pack = false }, want);
         for (const char *columns = precise ? "4" : "12"; *columns; columns++) {
             setenv("RIDGE_GEMV_COLS", (char[]){ *columns, 0 }, 1);
-            compare_batches((way){ best, 2, FUSE_ALL, precise, false }, want);
+            compare_batches((way){ best, 2, FUSE_ALL, precise, .no_pack = false }, want);
         }
         unsetenv("RIDGE_GEMV_COLS");
-        compare_batches((way){ best, 2, FUSE_ALL, precise, false }, want);
-        compare_batches((way){ best, 3, FUSE_NONE, precise, true }, want);
+        compare_batches((way){ best, 2, FUSE_ALL, precise, .no_pack = false }, want);
+        compare_batches((way){ best, 3, FUSE_NONE, precise, .no_pack = true }, want);
         memory_free(want);
     }
+}
+
+/* The cache in q8_0: the same bits every way, near the logits with f32 but not those. Precise, for int8 activations turn any difference into
+ * a larger one. */
+static void all_ways_with_cache(const tiny_model *m, bool q8_0_k, bool q8_0_v) {
+    const cpu_kernels *best;
+    assert_int_equal(kernels_choose(&best, NULL, NULL), 0);
+    tiny_model_write(m, path);
+    subject plain = subject_open((way){ "scalar", 1, FUSE_NONE, .precise = true, .q8_0_k = q8_0_k, .q8_0_v = q8_0_v }), f32 = subject_open((way){ "scalar", 1, FUSE_NONE, .precise = true });
+    float *want = new_logits(&plain, 1), *with_f32 = new_logits(&f32, 1);
+    logits_in_chunks(&plain, 0, N_TOKENS, want);
+    logits_in_chunks(&f32, 0, N_TOKENS, with_f32);
+    double off = 0, size = 0;
+    for (size_t i = 0; i < LAST * plain.n_vocab; i++) {
+        off += (double)(want[i] - with_f32[i]) * (double)(want[i] - with_f32[i]);
+        size += (double)with_f32[i] * (double)with_f32[i];
+    }
+    print_message("%s, head of %u: q8_0 of%s%s is off by %.4f of the logits' size\n", m->architecture, m->head, q8_0_k ? " K" : "", q8_0_v ? " V" : "", sqrt(off / size));
+    assert_true(off > 0 && off < 0.02 * 0.02 * size);
+    for (size_t i = 0; i < kernels_all_n; i++)
+        if (kernels_all[i]->supported()) compare_way((way){ kernels_all[i]->name, 2, FUSE_ALL, .precise = true, .q8_0_k = q8_0_k, .q8_0_v = q8_0_v }, want);
+    compare_batches((way){ best->name, 3, FUSE_ALL, .precise = true, .q8_0_k = q8_0_k, .q8_0_v = q8_0_v }, want);
+    memory_free(with_f32);
+    memory_free(want);
+    subject_close(&f32);
+    subject_close(&plain);
+}
+
+static void every_cache_type(void **state) {
+    (void)state;
+    tiny_model m = tiny_model_default("llama");
+    m.weights = FORMAT_q8_0;
+    for (int types = 1; types < 4; types++) all_ways_with_cache(&m, types & 1, types & 2);
+    m.head = 40;                        /* no whole number of blocks, nor of vectors */
+    all_ways_with_cache(&m, true, true);
+    m = tiny_model_default("gemma2");   /* window and soft cap */
+    m.window = 48;
+    all_ways_with_cache(&m, true, true);
 }
 
 static void every_format(void **state) {
@@ -225,6 +266,7 @@ int main(void) {
         cmocka_unit_test(dense_weights_that_bf16_holds),
         cmocka_unit_test(every_architecture),
         cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(every_cache_type),
         cmocka_unit_test(columns_are_1_2_4_or_8),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
