@@ -16,6 +16,7 @@ static const struct { const char *name; command *run; const char *about; } comma
     { "tokenize", cmd_tokenize, "text to token ids" },
     { "logits",   cmd_logits,   "the logits of a list of tokens, as a NumPy file" },
     { "bench",    cmd_bench,    "how fast a model runs here, and what the hardware would allow" },
+    { "ladder",   cmd_ladder,   "what each step of optimising brought, in one interleaved run" },
     { "profile",  cmd_profile,  "where the time of a token goes, step by step" },
     { "why",      cmd_why,      "what costs most against the machine's limit, and what to try" },
     { "report",   cmd_report,   "the history of benchmarks as one HTML page" },

@@ -109,7 +109,7 @@ static void nothing(FILE *out) { (void)out; }
 
 /* ---- csv: every value in quotes, as llama-bench writes it ---- */
 
-static void put_quoted(FILE *out, const char *value, char quote) {
+void bench_put_quoted(FILE *out, const char *value, char quote) {
     fputc(quote, out);
     for (; *value; value++) {
         if (*value == quote) fputc(quote, out);
@@ -125,7 +125,7 @@ static void print_plain(FILE *out, const field *f, char quote, const char *yes, 
         case REAL:  snprintf(number, sizeof number, "%.6f", f->number); break;
         default:    snprintf(number, sizeof number, "%s", f->number != 0 ? yes : no);
     }
-    put_quoted(out, f->kind == TEXT ? f->text : number, quote);
+    bench_put_quoted(out, f->kind == TEXT ? f->text : number, quote);
 }
 
 static void csv_row(FILE *out, const bench_result *r, size_t index) {

@@ -60,6 +60,9 @@ void bench_test_name(const bench_result *r, char *text, size_t room);
 /* All fields, as the JSON formats have them: a new reference, NULL without memory. */
 json_t *bench_result_json(const bench_result *r);
 
+/* A value between quotes, which are doubled inside it: as csv and sql want it. */
+void bench_put_quoted(FILE *out, const char *value, char quote);
+
 /* How results are written. begin, then row for each, then end. */
 typedef struct {
     const char *name;                       /* "md" */

@@ -175,6 +175,7 @@ static void read_entry(reader *r, history_entry *e) {
         .model = text(r, "model_type"),
         .isa = text(r, "isa"), .fuse = text(r, "fuse"), .arithmetic = text(r, "arithmetic"), .bound_by = text(r, "bound_by"), .peak_of = text(r, "peak_of"),
         .type_k = text(r, "type_k"), .type_v = text(r, "type_v"), .rung = text(r, "rung"),
+        .rung_flags = text(r, "rung_flags"),
         .precise = json_is_true(json_object_get(r->line, "precise")), .packed = !json_is_false(json_object_get(r->line, "packed")),
         .threads = whole(r, "n_threads"), .micro_batch = whole(r, "n_ubatch"), .n_prompt = whole(r, "n_prompt"), .n_gen = whole(r, "n_gen"),
         .n_depth = whole(r, "n_depth"),

@@ -2,7 +2,7 @@
  * `ridge bench --compare` and `ridge report` read them.
  *
  * A line is what `ridge bench -o jsonl` prints, plus "schema", "ceilings" (the machine's stored ones) and "machine_info". Optional:
- *     "rung"     text: the entry is one rung of the ladder, called so
+ *     "rung"     text: the entry is one rung of the ladder, called so; "rung_flags" are what it was run with
  *     "profile"  [{"name", "bytes", "operations", "seconds"}]: what each kind of step of the plan did
  * Fields that are not known are left alone; a line that cannot be used is skipped with an event. */
 #pragma once
@@ -28,7 +28,7 @@ typedef struct {
     const char *commit, *time;              /* "1a2b3c4d5", "2026-01-31T23:59:59Z" */
     const char *machine, *cpu;              /* the fingerprint, the processor's name */
     const char *model, *file;               /* "qwen2 494M Q8_0"; the last part of the path */
-    const char *isa, *fuse, *arithmetic, *bound_by, *peak_of, *type_k, *type_v, *rung;
+    const char *isa, *fuse, *arithmetic, *bound_by, *peak_of, *type_k, *type_v, *rung, *rung_flags;
     bool        precise, packed;
     int         threads, micro_batch, n_prompt, n_gen, n_depth;
     double      speed, speed_low, speed_high;           /* tokens/s: the median and its 95 % interval */

@@ -121,6 +121,7 @@ static void put_head(buffer *b, const page *p, const char *title) {
     put(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>", title, "</title>\n");
     buffer_append_text(b, "<link rel=\"icon\" href=\"data:,\">\n<style>\n");
+    buffer_append_text(b, chart_colours);
     buffer_append_text(b, report_style);
     put(b, "</style>\n</head>\n<body>\n<main>\n<header><h1>", title, "</h1>\n");
     buffer_printf(b, "<p class=\"lead\">%zu result%s of %zu test%s at %zu commit%s, ", h->n, h->n == 1 ? "" : "s", p->n_series,

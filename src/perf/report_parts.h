@@ -20,4 +20,4 @@ void report_rooflines(buffer *b, const report_series *series, size_t n);
 /* The ladder: the rungs of the latest commit that has any, as bars. Nothing where there are none. */
 void report_ladder(buffer *b, const history *h);
 
-extern const char report_style[];      /* the style sheet */
+extern const char report_style[];      /* the style sheet, less chart_colours */

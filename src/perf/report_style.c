@@ -1,13 +1,7 @@
-/* The report's style sheet: good in light and dark, on paper, and at the width of a phone. */
+/* The report's style sheet, behind chart_colours: good in light and dark, on paper, and at the width of a phone. */
 #include "perf/report_parts.h"
 
 const char report_style[] =
-    ":root{color-scheme:light dark;--paper:#fbfaf8;--card:#fff;--ink:#1c1d20;--soft:#676a72;--rule:#e4e2dd;--speed:#2b5fc4;--share:#0f7f66;"
-    "--bad:#c0392b;--good:#1b8a3d;--under:#2b5fc412;--track:#eceae5}\n"
-    "@media(prefers-color-scheme:dark){\n"
-    ":root{--paper:#141518;--card:#1c1e22;--ink:#eceae6;--soft:#9a9da6;--rule:#30333a;--speed:#82aaff;--share:#4fd1ae;--bad:#ff7d6e;"
-    "--good:#6fd58c;--under:#82aaff14;--track:#2a2d33}\n"
-    "}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--paper);color:var(--ink);"
     "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;font-variant-numeric:tabular-nums;"
@@ -40,7 +34,8 @@ const char report_style[] =
     "td small{display:block;color:var(--soft);font-size:12.5px}td:last-child,th:last-child{padding-right:0}\n"
     ".bar{display:block;height:5px;border-radius:3px;background:var(--track);margin-top:5px;min-width:90px;overflow:hidden}\n"
     ".bar i{display:block;height:100%;border-radius:3px;background:var(--share)}.list{font-size:13.5px;margin-top:10px}\n"
-    ".list td,.list th{padding:4px 12px 4px 0}.list tr>:last-child{padding-right:0}.near{display:none}.rung{margin:14px 0 0}\n"
+    ".list td,.list th{padding:4px 12px 4px 0}.list tr>:last-child{padding-right:0}.near{display:none}.ladder{margin-top:20px}\n"
+    ".rung{margin:14px 0 0}.rung code{font-weight:400;font-size:12px;color:var(--soft)}\n"
     ".rung h3{font-size:14.5px;font-weight:600;margin-bottom:3px}\n"
     ".rung .row{display:grid;grid-template-columns:minmax(70px,170px) 1fr 205px;gap:12px;align-items:center;font-size:13.5px}\n"
     ".rung .row .bar{height:12px;border-radius:4px;margin:0}.rung .bar i{border-radius:4px;background:var(--speed)}\n"

@@ -14,6 +14,14 @@ void html_text(buffer *b, const char *text) {
     }
 }
 
+const char chart_colours[] =
+    ":root{color-scheme:light dark;--paper:#fbfaf8;--card:#fff;--ink:#1c1d20;--soft:#676a72;--rule:#e4e2dd;--speed:#2b5fc4;--share:#0f7f66;"
+    "--bad:#c0392b;--good:#1b8a3d;--under:#2b5fc412;--track:#eceae5}\n"
+    "@media(prefers-color-scheme:dark){\n"
+    ":root{--paper:#141518;--card:#1c1e22;--ink:#eceae6;--soft:#9a9da6;--rule:#30333a;--speed:#82aaff;--share:#4fd1ae;--bad:#ff7d6e;"
+    "--good:#6fd58c;--under:#82aaff14;--track:#2a2d33}\n"
+    "}\n";
+
 /* ---- axes ---- */
 
 double axis_at(const axis *a, double v) {
@@ -72,6 +80,13 @@ void svg_begin(buffer *b, int width, int height, const char *label) {
     buffer_printf(b, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", width, height);
     html_text(b, label);
     buffer_append_text(b, "\">\n");
+}
+
+void svg_begin_file(buffer *b, int width, int height, const char *label, const char *style) {
+    buffer_printf(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n<title>", width, height,
+                  width, height);
+    html_text(b, label);
+    buffer_printf(b, "</title>\n<style>\n%s%s</style>\n", chart_colours, style);
 }
 
 void svg_end(buffer *b) { buffer_append_text(b, "</svg>\n"); }

@@ -1,4 +1,5 @@
-/* Pieces of charts as SVG inside HTML: axes, ticks, texts. Colours and fonts come from the page's style sheet by class. For report_*.c. */
+/* Pieces of charts as SVG, inside HTML or as a file: axes, ticks, texts. Colours and fonts come from a style sheet by class. For report_*.c
+ * and ladder_svg.c. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,12 @@ size_t axis_ticks(const axis *a, int most, double ticks[AXIS_TICKS_MOST]);
 /* "0.05", "12.5", "1200", "2.5 M": at most four digits. */
 void svg_number(char *text, size_t room, double v);
 
+/* CSS: the colours of everything that is drawn, as variables, for light and dark. */
+extern const char chart_colours[];
+
 void svg_begin(buffer *b, int width, int height, const char *label);       /* label: for who cannot see it; escaped here */
+/* A file of its own, with chart_colours and `style` as its style sheet. */
+void svg_begin_file(buffer *b, int width, int height, const char *label, const char *style);
 void svg_end(buffer *b);
 void svg_line(buffer *b, const char *class, double x1, double y1, double x2, double y2);
 /* anchor: "start", "middle", "end". */

@@ -25,3 +25,4 @@ ridge_test(unit/profile ridge_perf ridge_engine test_support PkgConfig::JANSSON 
 ridge_test(unit/quantize ridge_engine test_support)
 ridge_test(unit/perf_quality ridge_perf m)
 ridge_test(unit/report ridge_perf m)
+ridge_test(unit/perf_ladder ridge_perf m)

@@ -1,12 +1,10 @@
-/* The report's rooflines and its ladder: see report_parts.h. */
+/* The report's rooflines: see report_parts.h. */
 #include "perf/report_parts.h"
 #include <string.h>
 #include "perf/report_charts.h"
 #include "perf/svg.h"
 
-enum { POINTS_MOST = 40, ROOFS_MOST = 24, RUNGS_MOST = 64, MODELS_MOST = 8 };
-
-/* ---- roofline ---- */
+enum { POINTS_MOST = 40, ROOFS_MOST = 24 };
 
 /* Has what a point under a roof needs. */
 static bool has_roof(const history_entry *e) { return e->read > 0 && e->peak > 0 && e->bytes > 0 && e->operations > 0; }
@@ -85,68 +83,4 @@ void report_rooflines(buffer *b, const report_series *series, size_t n) {
         put_roof(b, &r, e);
     }
     if (n_drawn) buffer_append_text(b, "</div>\n");
-}
-
-/* ---- ladder ---- */
-
-typedef struct { const char *name[RUNGS_MOST], *model[MODELS_MOST]; const history_entry *entry[RUNGS_MOST][MODELS_MOST];
-                 size_t n_rungs, n_models; double most; } ladder;
-
-static size_t find_name(const char **names, size_t *n, size_t most, const char *name) {
-    size_t i = 0;
-    while (i < *n && strcmp(names[i], name)) i++;
-    if (i == *n && *n < most) names[(*n)++] = name;
-    return i;
-}
-
-/* Rungs and models in the order in which they were recorded; of several results the latest. */
-static void collect_ladder(ladder *l, const history *h, const history_entry *latest) {
-    *l = (ladder){0};
-    for (size_t i = 0; i < h->n; i++) {
-        const history_entry *e = &h->entry[i];
-        if (!*e->rung || strcmp(e->commit, latest->commit) || strcmp(e->machine, latest->machine)) continue;
-        if (e->n_prompt != latest->n_prompt || e->n_gen != latest->n_gen || e->n_depth != latest->n_depth) continue;
-        const size_t rung = find_name(l->name, &l->n_rungs, RUNGS_MOST, e->rung), model = find_name(l->model, &l->n_models, MODELS_MOST, e->model);
-        if (rung == RUNGS_MOST || model == MODELS_MOST) continue;
-        l->entry[rung][model] = e;
-        if (e->speed > l->most) l->most = e->speed;
-    }
-}
-
-/* The speed of the lowest rung of this model. */
-static double lowest(const ladder *l, size_t model) {
-    for (size_t rung = 0; rung < l->n_rungs; rung++) if (l->entry[rung][model]) return l->entry[rung][model]->speed;
-    return 0;
-}
-
-static void put_rung(buffer *b, const ladder *l, size_t rung) {
-    buffer_append_text(b, "<div class=\"rung\"><h3>");
-    html_text(b, l->name[rung]);
-    buffer_append_text(b, "</h3>\n");
-    for (size_t model = 0; model < l->n_models; model++) {
-        const history_entry *e = l->entry[rung][model];
-        if (!e) continue;
-        buffer_append_text(b, "<div class=\"row\"><span>");
-        html_text(b, e->model);
-        buffer_printf(b, "</span><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span><span class=\"r\"><b>%.1f</b> tok/s, %.2f ×",
-                      100 * e->speed / l->most, e->speed, e->speed / lowest(l, model));
-        if (e->share > 0) buffer_printf(b, ", %.0f %%", 100 * e->share);
-        buffer_append_text(b, "</span></div>\n");
-    }
-    buffer_append_text(b, "</div>\n");
-}
-
-void report_ladder(buffer *b, const history *h) {
-    static ladder l;
-    size_t i = h->n;
-    while (i > 0 && !*h->entry[i - 1].rung) i--;
-    if (!i) return;
-    char test[64];
-    history_test_name(&h->entry[i - 1], test, sizeof test);
-    collect_ladder(&l, h, &h->entry[i - 1]);
-    buffer_append_text(b, "<h2>Ladder</h2>\n<p class=\"note\">Each rung adds one thing to those above it. Commit <code>");
-    html_text(b, h->entry[i - 1].commit);
-    buffer_printf(b, "</code>, %s; the factor is over the first rung, the percentage is of the ceiling.</p>\n<div class=\"card\">\n", test);
-    for (size_t rung = 0; rung < l.n_rungs; rung++) put_rung(b, &l, rung);
-    buffer_append_text(b, "</div>\n");
 }
