@@ -18,7 +18,7 @@ static value_id describe(plan_builder *b) {
         p->n_layers = 1;
         p->n_vocab = VOCABULARY;
         p->width = WIDTH;
-        p->kv = (kv_shape){ 1, KV_HEADS, HEAD, HEAD, 2 };
+        p->kv = (kv_shape){ 1, KV_HEADS, HEAD, HEAD, FORMAT_f16, FORMAT_f16 };
     }
     const value_id x = plan_add_value(b, "x", WIDTH), y = plan_add_value(b, "y", WIDTH), q = plan_add_value(b, "q", HEADS * HEAD);
     const value_id k = plan_add_value(b, "k", KV_HEADS * HEAD), v = plan_add_value(b, "v", KV_HEADS * HEAD), a = plan_add_value(b, "a", HEADS * HEAD);
@@ -379,7 +379,7 @@ static int build_random(plan **out, error *err) {
     if (plan_builder_begin(b, "random", has_nothing, NULL, err)) return err->code;
     b->plan->n_layers = 1;
     b->plan->n_vocab = b->plan->width = N;
-    b->plan->kv = (kv_shape){ 1, 1, N, N, 2 };
+    b->plan->kv = (kv_shape){ 1, 1, N, N, FORMAT_f16, FORMAT_f16 };
     static const char *const names[] = { "a", "b", "c", "d", "e", "A", "B", "C", "D", "E" };
     bool is[2 * N_VALUES + 1] = {0}, kv = false;
     for (int i = 0; i < N_VALUES; i++) plan_add_value(b, names[i], N);
