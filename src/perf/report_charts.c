@@ -5,7 +5,7 @@
 #include <string.h>
 #include "perf/svg.h"
 
-enum { VALUES_WIDTH = 360, VALUES_HEIGHT = 178, ROOF_WIDTH = 400, ROOF_HEIGHT = 300, LABEL_WIDTH = 62, MARKED_MOST = 30 };
+enum { VALUES_WIDTH = 360, VALUES_HEIGHT = 178, ROOF_WIDTH = 400, ROOF_HEIGHT = 300, LABEL_WIDTH = 62, MARKED_MOST = 30, MARK_RADIUS = 8, MARK_RINGS = 8 };
 
 /* ---- values over commits ---- */
 
@@ -109,6 +109,51 @@ static void draw_roof(buffer *b, const axis *x, const axis *y, double read, doub
     svg_label(b, "tick strong", "end", x->to, top - 7, text);
 }
 
+typedef struct { double x, y; } place;
+
+static bool is_free(const place *taken, size_t n, place p) {
+    for (size_t i = 0; i < n; i++) if (hypot(taken[i].x - p.x, taken[i].y - p.y) < 2 * MARK_RADIUS + 1) return false;
+    return true;
+}
+
+/* Where marks may be moved to: the chart, below the roof. That is flat right of `corner`, and falls by `slope` a pixel left of it. */
+typedef struct { const axis *x, *y; double corner, flat, slope; } room;
+
+static bool has_room(const room *r, place p) {
+    const double roof = r->flat + (p.x < r->corner ? (r->corner - p.x) * r->slope : 0);
+    return p.x >= r->x->from + MARK_RADIUS && p.x <= r->x->to - MARK_RADIUS && p.y >= roof + 1.5 * MARK_RADIUS && p.y <= r->y->from - MARK_RADIUS;
+}
+
+/* Where the mark of a point goes: on it, or, since steps of one model do much the same, at the nearest place that no mark before it has. */
+static place find_place(const place *taken, size_t n, place point, const room *r) {
+    if (is_free(taken, n, point)) return point;
+    for (int ring = 1; ring < MARK_RINGS; ring++)
+        for (int turn = 0; turn < 6 * ring; turn++) {
+            const double angle = 0.6 + turn * 6.283185307179586 / (6 * ring), far = ring * (2 * MARK_RADIUS + 2);     /* 0.6: downwards to the right */
+            const place p = { point.x + far * cos(angle), point.y + far * sin(angle) };
+            if (has_room(r, p) && is_free(taken, n, p)) return p;
+        }
+    return point;
+}
+
+static void draw_marks(buffer *b, const roofline_point *points, size_t n, const axis *x, const axis *y, double read, double peak) {
+    place taken[ROOFLINE_POINTS_MOST];
+    const double corner = axis_at(x, peak / read), flat = axis_at(y, peak);
+    const room r = { x, y, corner, flat, (axis_at(y, peak / 10) - flat) / (axis_at(x, 10 * x->low) - x->from) };       /* a decade of each */
+    for (size_t i = 0; i < n; i++) {
+        const place point = { axis_at(x, points[i].intensity), axis_at(y, points[i].gop_per_s) };
+        taken[i] = find_place(taken, i, point, &r);
+        if (taken[i].x != point.x || taken[i].y != point.y) svg_line(b, "leader", point.x, point.y, taken[i].x, taken[i].y);
+    }
+    for (size_t i = 0; i < n; i++) {
+        char hint[300], number[24];
+        snprintf(hint, sizeof hint, "%.100s: %.3g operations per byte, %.4g Gop/s", points[i].name, points[i].intensity, points[i].gop_per_s);
+        snprintf(number, sizeof number, "%zu", i + 1);
+        svg_dot(b, points[i].second ? "mark second" : "mark", taken[i].x, taken[i].y, MARK_RADIUS, hint);
+        svg_label(b, "number", "middle", taken[i].x, taken[i].y + 3.6, number);
+    }
+}
+
 void chart_roofline(buffer *b, const roofline_point *points, size_t n, double read, double peak, const char *peak_of) {
     axis x = { .from = 44, .to = ROOF_WIDTH - 10, .logarithmic = true }, y = { .from = ROOF_HEIGHT - 40, .to = 22, .logarithmic = true };
     double x_low = peak / read, x_high = x_low, y_low = peak, y_high = peak;
@@ -123,13 +168,6 @@ void chart_roofline(buffer *b, const roofline_point *points, size_t n, double re
     svg_begin(b, ROOF_WIDTH, ROOF_HEIGHT, "roofline: operations per second over operations per byte");
     draw_roof_axes(b, &x, &y);
     draw_roof(b, &x, &y, read, peak, peak_of);
-    for (size_t i = 0; i < n; i++) {
-        const double at_x = axis_at(&x, points[i].intensity), at_y = axis_at(&y, points[i].gop_per_s);
-        char hint[300], number[24];
-        snprintf(hint, sizeof hint, "%.100s: %.3g operations per byte, %.4g Gop/s", points[i].name, points[i].intensity, points[i].gop_per_s);
-        snprintf(number, sizeof number, "%zu", i + 1);
-        svg_dot(b, points[i].second ? "mark second" : "mark", at_x, at_y, 8, hint);
-        svg_label(b, "number", "middle", at_x, at_y + 3.6, number);
-    }
+    draw_marks(b, points, n, &x, &y, read, peak);
     svg_end(b);
 }

@@ -13,5 +13,7 @@ void chart_values(buffer *b, const chart_point *points, size_t n, const char *cl
 /* A step or a test on the roofline: operations per byte, Gop/s; both > 0. Drawn as its number, from 1, in one of two colours. */
 typedef struct { const char *name; double intensity, gop_per_s; bool second; } roofline_point;
 
-/* Log-log, below the roof of `read` GB/s and `peak` Gop/s; both > 0. peak_of: "int8 by avx512". */
+enum { ROOFLINE_POINTS_MOST = 40 };
+
+/* Log-log, below the roof of `read` GB/s and `peak` Gop/s; both > 0. peak_of: "int8 by avx512". Marks that would hide each other move apart. */
 void chart_roofline(buffer *b, const roofline_point *points, size_t n, double read, double peak, const char *peak_of);

@@ -1,4 +1,5 @@
 /* The report's ladder: see report_parts.h. */
+#include <stdio.h>
 #include <string.h>
 #include "perf/report_parts.h"
 #include "perf/svg.h"
@@ -51,20 +52,32 @@ static const char *flags_of(const ladder_part *l, size_t rung) {
     return "";
 }
 
+/* Each flag with its value may go to another line. */
+static void put_flags(buffer *b, const char *flags) {
+    for (const char *next; *flags; flags = next) {
+        char one[100];
+        next = strstr(flags + 1, " --");
+        next = next ? next + 1 : flags + strlen(flags);
+        snprintf(one, sizeof one, "%.*s", (int)(next - flags), flags);
+        buffer_append_text(b, " <code>");
+        html_text(b, one);
+        buffer_append_text(b, "</code>");
+    }
+}
+
 static void put_rung(buffer *b, const ladder_part *l, size_t rung) {
     buffer_append_text(b, "<div class=\"rung\"><h3>");
     html_text(b, l->name[rung]);
-    buffer_append_text(b, " <code>");
-    html_text(b, flags_of(l, rung));
-    buffer_append_text(b, "</code></h3>\n");
+    put_flags(b, flags_of(l, rung));
+    buffer_append_text(b, "</h3>\n");
     for (size_t model = 0; model < l->n_models; model++) {
         const history_entry *e = l->entry[rung][model];
         if (!e) continue;
         buffer_append_text(b, "<div class=\"row\"><span>");
         html_text(b, e->model);
-        buffer_printf(b, "</span><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span><span class=\"r\"><b>%.1f</b> tok/s, %.2f ×",
+        buffer_printf(b, "</span><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span><span class=\"r\"><b>%.1f</b> tok/s, ×%.3g",
                       100 * e->speed / l->fastest, e->speed, e->speed / lowest(l, model));
-        if (e->share > 0) buffer_printf(b, ", %.0f %%", 100 * e->share);
+        if (e->share > 0) buffer_printf(b, ", %.*f %%", e->share < 0.1, 100 * e->share);
         buffer_append_text(b, "</span></div>\n");
     }
     buffer_append_text(b, "</div>\n");

@@ -4,7 +4,7 @@
 #include "perf/report_charts.h"
 #include "perf/svg.h"
 
-enum { POINTS_MOST = 40, ROOFS_MOST = 24 };
+enum { ROOFS_MOST = 24 };
 
 /* Has what a point under a roof needs. */
 static bool has_roof(const history_entry *e) { return e->read > 0 && e->peak > 0 && e->bytes > 0 && e->operations > 0; }
@@ -13,12 +13,12 @@ static bool same_roof(const history_entry *a, const history_entry *b) {
     return !strcmp(a->model, b->model) && !strcmp(a->machine, b->machine) && !strcmp(a->peak_of, b->peak_of) && a->threads == b->threads;
 }
 
-typedef struct { roofline_point point[POINTS_MOST]; char name[POINTS_MOST][200]; size_t n;
-                 double read[POINTS_MOST], peak[POINTS_MOST]; size_t n_roofs; } roof;
+typedef struct { roofline_point point[ROOFLINE_POINTS_MOST]; char name[ROOFLINE_POINTS_MOST][200]; size_t n;
+                 double read[ROOFLINE_POINTS_MOST], peak[ROOFLINE_POINTS_MOST]; size_t n_roofs; } roof;
 
 static void add_point(roof *r, const history_entry *e, const char *step, double bytes, double operations, double seconds) {
     char test[64];
-    if (r->n == POINTS_MOST || !(bytes > 0) || !(operations > 0)) return;
+    if (r->n == ROOFLINE_POINTS_MOST || !(bytes > 0) || !(operations > 0)) return;
     history_test_name(e, test, sizeof test);
     snprintf(r->name[r->n], sizeof r->name[0], "%s%s%.100s", test, *step ? ": " : "", step);
     r->point[r->n] = (roofline_point){ r->name[r->n], operations / bytes, operations / seconds * 1e-9, e->n_prompt > 0 };
@@ -27,7 +27,7 @@ static void add_point(roof *r, const history_entry *e, const char *step, double 
 
 /* Each kind of step of a profile, or the test as a whole. */
 static void add_entry(roof *r, const history_entry *e) {
-    if (r->n_roofs < POINTS_MOST) { r->read[r->n_roofs] = e->read; r->peak[r->n_roofs++] = e->peak; }
+    if (r->n_roofs < ROOFLINE_POINTS_MOST) { r->read[r->n_roofs] = e->read; r->peak[r->n_roofs++] = e->peak; }
     if (!e->n_steps) add_point(r, e, "", e->bytes, e->operations, 1 / e->speed);
     for (size_t i = 0; i < e->n_steps; i++) add_point(r, e, e->steps[i].name, e->steps[i].bytes, e->steps[i].operations, e->steps[i].seconds);
 }

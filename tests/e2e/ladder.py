@@ -41,7 +41,7 @@ def every_output():
         lines = [json.loads(line) for line in f]
     assert [(l["rung"], l["rung_flags"], l["model_type"]) for l in lines] == [(r["rung"], r["flags"], r["model_type"]) for r in rows]
     page = run("report", history, "-o", "-").stdout
-    assert all(f"{rung} <code>" in page for rung in RUNGS) and "tg6" in page and "pp40" in page
+    assert all(f"<h3>{rung}" in page for rung in RUNGS) and "<code>--isa scalar</code>" in page.replace(" </code>", "</code>") and "tg6" in page and "pp40" in page
     return found
 
 

@@ -3,7 +3,8 @@
 
     python3 report.py RIDGE [--keep FOLDER]
 
-Chromium judges: no message on its console, nothing asked of any network, no sideways scrolling at the width of a phone, in light and in dark.
+Chromium judges, at the width of a phone and of a desk, in light and in dark: no message on its console, nothing asked of any network, no sideways
+scrolling, and charts that are drawn, stay in their cards and do not hide their own marks.
 """
 import html.parser, json, math, os, random, re, shutil, subprocess, sys, tempfile
 
@@ -56,10 +57,10 @@ def example():
             share = loss * (0.62 + 0.35 * step)
             entries.append(entry(model, 0, 128, decode * share, share, day, commit, dice))
             entries.append(entry(model, 512, 0, prefill * (0.5 + 0.5 * step), 0.30 + 0.36 * step, day, commit, dice))
-    entries[-4]["profile"] = [
-        {"name": "linear q k v", "bytes": 61e6, "operations": 110e6, "seconds": 0.0016},
-        {"name": "attention", "bytes": 3e6, "operations": 9e6, "seconds": 0.00021},
-        {"name": "linear gate up", "bytes": 210e6, "operations": 418e6, "seconds": 0.0052}, {"name": "embed", "bytes": 2000, "operations": 0, "seconds": 1e-6}]
+    for e, tokens, seconds in ((entries[-6], 1, 1), (entries[-4], 1, 1), (entries[-3], 512, 40)):         # decoding twice, and a prompt
+        e["profile"] = [{"name": name, "bytes": size, "operations": operations * tokens, "seconds": time * seconds} for name, size, operations, time in (
+            ("linear q k v", 61e6, 110e6, 0.0016), ("attention", 3e6, 9e6, 0.00021), ("linear o", 40e6, 70e6, 0.001), ("linear gate up", 210e6, 418e6, 0.0052),
+            ("linear down", 105e6, 209e6, 0.0026), ("embed", 2000, 0, 1e-6))]
     for rung, factor in (("scalar", 0.04), ("SIMD", 0.45), ("panels", 0.82), ("fused SwiGLU", 0.86), ("fused RMSNorm", 0.93), ("tuned", 0.96)):
         for model, decode in (("qwen2 494M F16", 40), ("qwen2 494M Q8_0", 76)):
             entries.append(entry(model, 0, 32, decode * factor, factor, 15, "abcdef012", dice, rung=rung))
@@ -203,7 +204,16 @@ def chromium_page(browser, path, width, scheme):
   const wide = [...d.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > root.clientWidth + 1)
     .map(e => e.tagName + "." + e.getAttribute("class"));
   const loaded = w.performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:"));
-  document.title = JSON.stringify({{scroll: root.scrollWidth, client: root.clientWidth, wide: wide.slice(0, 5), loaded,
+  const charts = [...d.querySelectorAll("svg")].map(s => {{
+    const box = s.getBoundingClientRect(), card = s.closest(".card").getBoundingClientRect(), marks = [...s.querySelectorAll("circle.mark")];
+    const drawn = [...s.querySelectorAll("line, polyline, polygon, circle, text")].filter(e => {{ const b = e.getBBox(); return b.width + b.height > 0; }});
+    const outside = [...s.querySelectorAll("text")].filter(e => {{
+      const b = e.getBoundingClientRect(); return b.left < card.left || b.right > card.right || b.top < card.top || b.bottom > card.bottom; }});
+    const at = marks.map(m => [m.cx.baseVal.value, m.cy.baseVal.value, m.r.baseVal.value]);
+    const hidden = at.filter((a, i) => at.some((b, k) => k > i && Math.hypot(a[0] - b[0], a[1] - b[1]) < a[2] + b[2])).length;
+    return {{width: box.width, height: box.height, drawn: drawn.length, outside: outside.map(e => e.textContent), hidden, marks: marks.length}};
+  }});
+  document.title = JSON.stringify({{charts, scroll: root.scrollWidth, client: root.clientWidth, wide: wide.slice(0, 5), loaded,
     paper: w.getComputedStyle(d.body).backgroundColor, ink: w.getComputedStyle(d.body).color}});
 }});</script>""")
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--allow-file-access-from-files",
@@ -232,6 +242,9 @@ def looks_right_in_chromium(path):
             seen, console = chromium_page(browser, path, width, scheme)
             assert width - 20 <= seen["client"] <= width and seen["scroll"] <= seen["client"] and not seen["wide"], (width, scheme, seen)
             assert not seen["loaded"] and not console, (seen, console)
+            assert len(seen["charts"]) == 15 and sum(chart["marks"] for chart in seen["charts"]) == 15 + 3, seen["charts"]
+            for chart in seen["charts"]:
+                assert chart["width"] > 250 and chart["height"] > 100 and chart["drawn"] >= 12 and not chart["outside"] and not chart["hidden"], (width, chart)
             assert (brightness(seen["paper"]) < brightness(seen["ink"])) == (scheme == "dark"), (scheme, seen)
     return True
 
