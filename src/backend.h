@@ -30,4 +30,8 @@ typedef struct {
     /* From the next run on, each run overwrites times [n_threads][n_steps of the plan]; NULL: no more. Costs about 0.1 us a step.
      * NULL where a backend cannot. */
     void (*time_steps)(backend *b, step_time *times);
+    /* What may be chosen for speed, once a plan is bound; [*n], owned by b. A knob of the whole model is `of` "". NULL where there is nothing. */
+    const ridge_knob *(*knobs)(const backend *b, size_t *n);
+    /* From the next run on, knob i has this value, one of its candidates: same bits. */
+    void (*set_knob)(backend *b, size_t i, uint32_t value);
 } backend_api;

@@ -77,6 +77,7 @@ typedef struct {
     const char *cache_type_k, *cache_type_v;        /* what K and V of past tokens are kept as: "f16", "f32", "q8_0" (half the memory of f16, further
                                      * from exact); NULL: "f16", with `precise` "f32". The reference keeps f32 */
     bool        pack;               /* true: weights are packed while loading; false: just before each use. Same bits, slower */
+    bool        tuned;              /* true: what `ridge tune` recorded of this model's shapes on this machine is used; false: the defaults. Same bits */
     bool        all_logits;         /* ridge_session_logits_all will be used: room for chunk_tokens rows of logits in a batch */
     uint32_t    context_tokens;     /* most tokens of a session; 0: what the model was trained for, but at most 4096 */
     uint32_t    chunk_tokens;       /* a prompt is processed in chunks of so many tokens; 0: 512. Same bits for any number */
@@ -106,6 +107,9 @@ typedef struct {
     const char *cache_type_k, *cache_type_v;    /* of the KV cache: "f16", ... */
     uint64_t    kv_bytes_per_token;             /* K and V of all layers */
     const char *backend;                        /* "cpu: avx512, 2 threads" */
+    uint32_t    threads;                        /* of the backend */
+    bool        tuned;                          /* values from a record of `ridge tune` are in use */
+    const char *shape;                          /* "24 layers of 896, q8_0": what a record calls the model as a whole */
     double      load_seconds;
 } ridge_model_info;
 ridge_model_info ridge_model_get_info(const ridge_model *m);
@@ -144,6 +148,25 @@ int ridge_model_plan_text(const ridge_model *m, char **text, ridge_error *err);
 
 /* Frees what a function above or below says is freed with it. NULL is fine. */
 void ridge_free(void *p);
+
+/* ---- Knobs: what may be chosen for speed: RIDGE_LOAD_ALL ------------------------------------------------------------------
+ * No knob changes a bit of the results. `ridge tune` measures which values are fastest, and records them. */
+typedef enum { RIDGE_KNOB_DECODE, RIDGE_KNOB_FEW, RIDGE_KNOB_PROMPT } ridge_knob_use;      /* batches of one token, of up to 8, of many */
+
+typedef struct {
+    const char     *name;           /* "columns" */
+    const char     *of;             /* which matrices it is about, "q8_0 4864x896" (rows x columns); or the model's shape, as in its info */
+    const char     *meaning;        /* "panels that a thread works on side by side" */
+    ridge_knob_use  use;            /* where it matters */
+    double          bytes;          /* of the weights that it is about */
+    const uint32_t *candidates;     /* [n_candidates], ascending: the values that it may have */
+    size_t          n_candidates;
+    uint32_t        value, default_value;       /* now; where no record says otherwise */
+} ridge_knob;
+/* All knobs of the model's backend, [*n]; owned by the model. */
+const ridge_knob *ridge_model_knobs(const ridge_model *m, size_t *n);
+/* From the next call on, knob i has this value. RIDGE_E_BAD_ARGUMENT where it is none of its candidates. */
+int ridge_model_set_knob(ridge_model *m, size_t i, uint32_t value, ridge_error *err);
 
 /* ---- Text and tokens: RIDGE_LOAD_VOCABULARY ------------------------------------------------------------------------------ */
 

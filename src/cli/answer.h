@@ -15,7 +15,6 @@ typedef struct {
     bool stream;                    /* print while it comes */
     bool timings;                   /* and a line about its speed, on stderr */
     bool chat;                      /* Ctrl-C never ends more than the answer */
-    int  threads;                   /* as the user said: for the timings */
 } answer_settings;
 
 typedef struct {

@@ -19,7 +19,7 @@ typedef struct {
     number_pairs pairs;
     int          repetitions;
     const char  *cache_type_k, *cache_type_v;
-    bool         precise, pack, warm_up, progress;
+    bool         precise, pack, tuned, warm_up, progress;
     const char  *output, *output_error;
     bench_history history;
     bool         slower;                /* than what it is compared with */
@@ -65,13 +65,13 @@ static void print_result(void *user, const bench_result *r) {
 
 /* Every combination of the lists, models outermost, so that a file stays in the system's cache. */
 static int run_all(const arguments *a, const bench_test *tests, size_t n_tests, outputs *o, error *err) {
-    const size_t n_isas = a->isas.n ? a->isas.n : 1;
-    const size_t n = a->models.n * n_isas * a->fuses.n * a->batches.n * a->micro_batches.n * a->threads.n;
+    const size_t n_isas = a->isas.n ? a->isas.n : 1, n_threads = a->threads.n ? a->threads.n : 1;
+    const size_t n = a->models.n * n_isas * a->fuses.n * a->batches.n * a->micro_batches.n * n_threads;
     int code = 0;
     for (size_t i = 0; i < n && !code; i++) {
         size_t at = i;
-        bench_loading how = { .precise = a->precise, .cache_type_k = a->cache_type_k, .cache_type_v = a->cache_type_v, .pack = a->pack };
-        how.threads = a->threads.v[at % a->threads.n];                    at /= a->threads.n;
+        bench_loading how = { .precise = a->precise, .cache_type_k = a->cache_type_k, .cache_type_v = a->cache_type_v, .pack = a->pack, .tuned = a->tuned };
+        how.threads = a->threads.n ? a->threads.v[at % n_threads] : 0;    at /= n_threads;
         how.micro_batch = a->micro_batches.v[at % a->micro_batches.n];    at /= a->micro_batches.n;
         how.batch = a->batches.v[at % a->batches.n];                      at /= a->batches.n;
         how.fuse = a->fuses.word[at % a->fuses.n];                        at /= a->fuses.n;
@@ -132,8 +132,8 @@ int cmd_bench(int argc, char **argv) {
     a = (arguments){
         .models.types = { .word = { "q8_0" }, .n = 1 }, .fuses = { .word = { "all" }, .n = 1 }, .prompts = { { 512 }, 1 }, .gens = { { 128 }, 1 },
         .depths = { { 0 }, 1 },
-        .threads = { { crew_cores() }, 1 }, .batches = { { 2048 }, 1 }, .micro_batches = { { 512 }, 1 },
-        .repetitions = 5, .pack = true, .warm_up = true, .output = "md", .output_error = "none",
+        .batches = { { 2048 }, 1 }, .micro_batches = { { 512 }, 1 },
+        .repetitions = 5, .pack = true, .tuned = true, .warm_up = true, .output = "md", .output_error = "none",
         .history = { .threshold = 2 }, .argc = argc, .argv = argv,
     };
     bool cold = false;
@@ -147,7 +147,7 @@ int cmd_bench(int argc, char **argv) {
         { "--no-warmup", NULL, "do not run each test once, shortened, before it counts", .on = &cold },
     };
     const flag run_flags[] = {
-        { "-t --threads", "NUMBERS", "threads (one per core)", .parse = number_list_parse, .store = &a.threads },
+        { "-t --threads", "NUMBERS", "threads (one per core, or what `ridge tune` found)", .parse = number_list_parse, .store = &a.threads },
         { "-b --batch-size", "NUMBERS", "most tokens at once (2048)", .parse = number_list_parse, .store = &a.batches },
         { "-ub --ubatch-size", "NUMBERS", "the same; the smaller one counts (512)", .parse = number_list_parse, .store = &a.micro_batches },
         { "--isa", "NAMES", "instruction sets (best: the best that this CPU has)", .parse = word_list_parse, .store = &a.isas },
@@ -156,6 +156,7 @@ int cmd_bench(int argc, char **argv) {
         { "-ctk --cache-type-k", "TYPE", "what K is kept as (f16, with --precise f32)", .text = &a.cache_type_k, .choices = CACHE_TYPES },
         { "-ctv --cache-type-v", "TYPE", "what V is kept as (the same)", .text = &a.cache_type_v, .choices = CACHE_TYPES },
         { "--no-pack", NULL, "pack weights just before each use", .off = &a.pack },
+        { "--untuned", NULL, "without what `ridge tune` found on this machine", .off = &a.tuned },
     };
     const flag output_flags[] = {
         { "-o --output", "FORMAT", "on stdout (md)", .text = &a.output, .choices = "none " BENCH_PRINTERS },

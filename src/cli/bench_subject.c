@@ -179,6 +179,7 @@ int bench_subject_describe(const bench_subject *b, const bench_test *t, bench_re
         .version = ridge_version(), .model_file = how->path, .model_type = b->type, .model_bytes = info.file_bytes, .model_parameters = info.parameters,
         .backend = info.backend, .isa = b->isa, .fuse = how->fuse, .arithmetic = b->arithmetic,
         .type_k = info.cache_type_k, .type_v = info.cache_type_v, .precise = how->precise, .packed = how->pack,
+        .tuned = info.tuned,
         .threads = how->threads, .batch = how->batch, .micro_batch = how->micro_batch, .load_seconds = info.load_seconds,
         .n_prompt = t->prompt, .n_gen = t->gen, .n_depth = t->depth, .bytes = all.bytes, .operations = all.operations,
     };
@@ -202,6 +203,7 @@ static int open_model(bench_subject *b, int positions, error *err) {
     options.cache_type_k = how->cache_type_k;
     options.cache_type_v = how->cache_type_v;
     options.pack = how->pack;
+    options.tuned = how->tuned;
     options.context_tokens = (uint32_t)positions;
     options.chunk_tokens = (uint32_t)(how->batch < how->micro_batch ? how->batch : how->micro_batch);
     int code = ridge_model_open(&b->model, how->path, &options, err);
@@ -215,6 +217,7 @@ static int begin(bench_subject *b, int positions, error *err) {
     int code = open_model(b, positions, err);
     if (!code) code = ridge_model_cost(b->model, 0, 1, true, &cost, err);
     if (code) return code;
+    b->how.threads = (int)ridge_model_get_info(b->model).threads;
     b->weight_bytes = cost.weight_bytes;
     b->arithmetic = actual_arithmetic(&cost, b->how.precise);
     model_isa(b->model, b->isa, sizeof b->isa);

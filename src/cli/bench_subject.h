@@ -7,8 +7,8 @@ typedef struct {
     const char *path;
     const char *isa, *fuse;             /* isa NULL: the best */
     const char *cache_type_k, *cache_type_v;    /* of the KV cache; NULL: the library's choice */
-    int         threads, batch, micro_batch;
-    bool        precise, pack;
+    int         threads, batch, micro_batch;    /* threads 0: the library's choice */
+    bool        precise, pack, tuned;
 } bench_loading;
 
 /* Tokens of a prompt, generated, and in the session before; prompt or gen may be 0, not both. */

@@ -129,7 +129,7 @@ static int reply(chat *c, error *err) {
         if (fflush(stdout) || ferror(stdout)) code = fail(err, RIDGE_E_IO, "standard output cannot be written");
     }
     if (!code && c->a->answer.timings) {
-        const summary s = summary_make(c->model, &got.g, 0, c->a->answer.threads);
+        const summary s = summary_make(c->model, &got.g, 0);
         summary_print(&s, stderr);
     }
     if (!code) code = conversation_add(&c->messages, "assistant", buffer_text(&got.text), got.text.n, err);

@@ -24,6 +24,7 @@ int model_arguments_open(ridge_model **out, const model_arguments *a, ridge_load
     o.cache_type_k = a->cache_type_k;
     o.cache_type_v = a->cache_type_v;
     o.pack = a->pack;
+    o.tuned = a->tuned;
     o.all_logits = all_logits;
     if (!code) code = ridge_model_open(out, buffer_text(&path), &o, err);
     buffer_free(&path);

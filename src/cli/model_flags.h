@@ -6,10 +6,10 @@ typedef struct {
     const char *model;              /* NULL: the default model */
     const char *isa, *fuse, *cache_type_k, *cache_type_v;
     int  threads, context, chunk;   /* 0: the library's choice */
-    bool reference, precise, pack;
+    bool reference, precise, pack, tuned;
 } model_arguments;
 
-#define MODEL_ARGUMENTS_DEFAULT { .pack = true }
+#define MODEL_ARGUMENTS_DEFAULT { .pack = true, .tuned = true }
 
 #define MODEL_FLAG(a) \
     { "-m --model", "MODEL", "a GGUF file, a name that `ridge list` shows, or user/repo[:quant]\n(default: smollm2)", .text = &(a).model }
@@ -29,6 +29,7 @@ typedef struct {
     { "-ctk --cache-type-k", "TYPE", "what K of past tokens is kept as (default: f16, with --precise f32)", .text = &(a).cache_type_k, .choices = CACHE_TYPES }, \
     { "-ctv --cache-type-v", "TYPE", "the same of V", .text = &(a).cache_type_v, .choices = CACHE_TYPES },                              \
     { "--no-pack",         NULL,    "pack weights just before each use: the same bits, slower", .off = &(a).pack },                     \
+    { "--untuned",         NULL,    "without what `ridge tune` found on this machine: the same bits", .off = &(a).tuned },              \
     { "--reference",       NULL,    "plain f32, slow: what the backends are tested against", .on = &(a).reference }
 
 /* Finds and opens the model. all_logits: see ridge_model_options. */

@@ -22,10 +22,10 @@ static int print_phase(const ridge_profile *p, ridge_profile_phase phase, const 
     return code;
 }
 
-int profile_answer_print(const ridge_profile *p, const ridge_model *m, int threads, error *err) {
+int profile_answer_print(const ridge_profile *p, const ridge_model *m, error *err) {
     limits_probe *probe = memory_new(1, sizeof *probe);
     if (!probe) return fail_memory(err, sizeof *probe, "probes");
-    int code = profile_limits_open(probe, m, p, threads ? threads : crew_cores(), err);
+    int code = profile_limits_open(probe, m, p, (int)ridge_model_get_info(m).threads, err);
     for (int i = 0; i < PROBES && !code; i++) code = limits_take(probe, err);
     const limits found = limits_found(probe);
     limits_close(probe);

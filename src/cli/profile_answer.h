@@ -2,5 +2,5 @@
 #pragma once
 #include <ridge/ridge.h>
 
-/* Probes the machine's limits, which takes some 0.2 s, and prints. p has ended. threads: as the user said, 0: all. */
-int profile_answer_print(const ridge_profile *p, const ridge_model *m, int threads, ridge_error *err);
+/* Probes the machine's limits, which takes some 0.2 s, and prints. p has ended. */
+int profile_answer_print(const ridge_profile *p, const ridge_model *m, ridge_error *err);

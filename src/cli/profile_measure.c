@@ -35,14 +35,13 @@ static int open_model(profile_subject *s, const profile_arguments *a, int contex
         model.model = buffer_text(&path);
     }
     if (!model.context) model.context = context;
-    model.threads = s->threads;
     if (!code) code = model_arguments_open(&s->model, &model, RIDGE_LOAD_ALL, false, err);
     buffer_free(&path);
     return code;
 }
 
 int profile_subject_open(profile_subject *s, const profile_arguments *a, error *err) {
-    *s = (profile_subject){ .threads = a->model.threads ? a->model.threads : crew_cores() };
+    *s = (profile_subject){0};
     const int n = a->depth + (a->prompt > a->gen ? a->prompt : a->gen) + 2;
     ridge_sampler_options sampling = a->sampling;
     sampling.seed = 1;
@@ -50,6 +49,7 @@ int profile_subject_open(profile_subject *s, const profile_arguments *a, error *
     if (!code) code = ridge_session_open(&s->session, s->model, err);
     if (!code) code = ridge_sampler_new(&s->sampler, s->model, &sampling, err);
     if (code) return code;
+    s->threads = (int)ridge_model_get_info(s->model).threads;
     s->ids = memory_new((size_t)n, sizeof *s->ids);
     if (!s->ids) return fail_memory(err, (size_t)n * sizeof *s->ids, "the tokens of a test");
     uint64_t seed = 1;

@@ -65,7 +65,7 @@ static int finish(const ridge_model *m, const run_arguments *a, const answer *go
     int code = 0;
     if (!a->json && terminal_is(stdout) && (!got->text.n || got->text.data[got->text.n - 1] != '\n')) putchar('\n');
     if (a->answer.timings || a->json) {
-        const summary s = summary_make(m, &got->g, before, a->model.reference ? 1 : a->model.threads);
+        const summary s = summary_make(m, &got->g, before);
         if (a->json) code = print_json(m, a, got, &s, ridge_sampler_seed(sampler), events, err);
         if (a->answer.timings && !a->profile) summary_print(&s, stderr);       /* speeds are never taken from profiled runs */
     }
@@ -90,7 +90,7 @@ static int run_once(ridge_model *m, const run_arguments *a, const buffer *text, 
     if (profile) ridge_profile_end(profile);
     if (code == RIDGE_E_CONTEXT_FULL) answer_hint(err, "-c makes it larger");
     if (!code) code = finish(m, a, &got, sampler, before, events, err);
-    if (!code && profile) code = profile_answer_print(profile, m, a->model.threads, err);
+    if (!code && profile) code = profile_answer_print(profile, m, err);
     ridge_profile_free(profile);
     answer_free(&got);
     ridge_tokens_free(&prompt);
@@ -108,7 +108,6 @@ static int run(run_arguments *a, char **rest, int n_rest, error *err) {
     a->answer.chat = chat;
     a->answer.sampling.biases = a->answer.biases.items;
     a->answer.sampling.n_biases = a->answer.biases.n;
-    a->answer.threads = a->model.reference ? 1 : a->model.threads;
     buffer text = {0};
     ridge_model *m = NULL;
     json_t *events = json_array();

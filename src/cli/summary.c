@@ -4,15 +4,14 @@
 #include "cli/terminal.h"
 #include "perf/ceilings.h"
 
-enum { ALL_THREADS = 1 << 16 };     /* ceilings_read_bandwidth takes fewer where there are fewer */
-
-summary summary_make(const ridge_model *m, const ridge_generation *g, double before_seconds, int threads) {
-    summary s = { .g = *g, .before_seconds = before_seconds, .load_seconds = ridge_model_get_info(m).load_seconds };
+summary summary_make(const ridge_model *m, const ridge_generation *g, double before_seconds) {
+    const ridge_model_info info = ridge_model_get_info(m);
+    summary s = { .g = *g, .before_seconds = before_seconds, .load_seconds = info.load_seconds };
     if (!(g->tokens_per_second > 0)) return s;
     const size_t middle = g->prompt_tokens + g->tokens / 2;
     s.gb_per_s = ridge_model_bytes_per_token(m, (uint32_t)middle) * g->tokens_per_second / 1e9;
     error ignored;                  /* told as an event */
-    if (ceilings_read_bandwidth(threads ? threads : ALL_THREADS, &s.ceiling_gb_per_s, &ignored)) s.ceiling_gb_per_s = 0;
+    if (ceilings_read_bandwidth((int)info.threads, &s.ceiling_gb_per_s, &ignored)) s.ceiling_gb_per_s = 0;
     return s;
 }
 

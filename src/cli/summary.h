@@ -12,8 +12,8 @@ typedef struct {
     double ceiling_gb_per_s;        /* the machine's, measured; 0 where it is unknown */
 } summary;
 
-/* threads: as the user said, 0: all. Measures the bandwidth where this machine's is not known yet, which takes less than 0.4 s. */
-summary summary_make(const ridge_model *m, const ridge_generation *g, double before_seconds, int threads);
+/* Measures the bandwidth where this machine's is not known yet, which takes less than 0.4 s. */
+summary summary_make(const ridge_model *m, const ridge_generation *g, double before_seconds);
 /* One line, dimmed where out is a terminal that wants colours. */
 void    summary_print(const summary *s, FILE *out);
 /* "timings" of --json; NULL without memory. */

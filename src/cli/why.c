@@ -37,6 +37,7 @@ static size_t list_trials(const profile_arguments *a, const profile_test *test, 
     if (m->isa && strcmp(m->isa, "best")) add_trial(list, &n, a, "without --isa: the best that this processor has")->changed.model.isa = NULL;
     if (m->fuse && strcmp(m->fuse, "all")) add_trial(list, &n, a, "--fuse all")->changed.model.fuse = NULL;
     if (!m->pack) add_trial(list, &n, a, "without --no-pack")->changed.model.pack = true;
+    if (!m->tuned) add_trial(list, &n, a, "without --untuned")->changed.model.tuned = true;
     if (m->precise) add_trial(list, &n, a, "without --precise")->changed.model.precise = false;
     if (m->threads && m->threads != crew_cores()) add_trial(list, &n, a, "as many threads as cores")->changed.model.threads = crew_cores();
     if (!test->decodes && m->chunk && m->chunk < CHUNK_DEFAULT && test->tokens > m->chunk)
@@ -114,7 +115,8 @@ static json_t *findings_json(const findings *f) {
 static int find_causes(const arguments *a, profile_subject *s, const profile_test *test, json_t *all, error *err) {
     const model_arguments *m = &a->of.model;
     const why_setting setting = {
-        .precise = m->precise, .packed = m->pack, .fused = !m->fuse || !strcmp(m->fuse, "all"), .threads = s->threads, .cores = crew_cores(),
+        .precise = m->precise, .packed = m->pack, .fused = !m->fuse || !strcmp(m->fuse, "all"),
+        .tuned = ridge_model_get_info(s->model).tuned, .threads = s->threads, .cores = crew_cores(),
         .decoding = test->decodes, .position = test->depth + test->tokens / 2.0,
     };
     profile_measurement *measured = memory_new(1, sizeof *measured);

@@ -3,16 +3,11 @@
 #include "cpu/state.h"
 #include "plan/rotary.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
     PANEL_SCRATCH_BYTES = 1 << 20,      /* --no-pack: panels made at once, unless a granule needs more */
     MAX_HEAD_SIZE = 1024,
-};
-
-static const cpu_tuning default_tuning = {
-    .prefetch_bytes = 4096, .columns = 8, .next_step_bytes = 16384, .chunk_floats = 65536, .group_panels = 8, .most_panels = 256, .own_rows = 4,
 };
 
 static void cpu_close(backend *b) {
@@ -24,30 +19,13 @@ static void cpu_close(backend *b) {
     memory_free(b);
 }
 
-/* Panels side by side: eight short streams suit Intel's servers, one long one suits AMD's (docs/performance.md). RIDGE_GEMV_COLS overrides
- * that. The streams together look as far ahead as one would. */
-static int choose_columns(cpu_tuning *tuning, const cpu_kernels *kernels, error *err) {
-    const char *text = getenv("RIDGE_GEMV_COLS");
-    if (text && *text) {
-        if (strlen(text) != 1 || !strchr("1248", *text)) return fail(err, RIDGE_E_BAD_ARGUMENT, "RIDGE_GEMV_COLS is %s: it takes 1, 2, 4 or 8", text);
-        tuning->columns = (size_t)(*text - '0');
-    }
-#ifdef __x86_64__
-    else if (__builtin_cpu_is("amd")) tuning->columns = 1;
-#endif
-    if (tuning->columns > kernels->most_columns) tuning->columns = kernels->most_columns;
-    tuning->prefetch_bytes /= tuning->columns;
-    return 0;
-}
-
 static int cpu_open(backend **out, const backend_options *o, error *err) {
     *out = NULL;
     backend *b = memory_new(1, sizeof *b);
     if (!b) return fail_memory(err, sizeof *b, "the CPU backend");
     b->options = *o;
-    b->tuning = default_tuning;
     int code = kernels_choose(&b->kernels, o->isa, err);
-    if (!code) code = choose_columns(&b->tuning, b->kernels, err);
+    if (!code) code = tuning_defaults(&b->tuning, b->kernels->most_columns, err);
     if (!code) code = team_new(&b->team, o->n_threads, err);
     if (code) { cpu_close(b); return code; }
     const uint32_t n = team_size(b->team);
@@ -166,14 +144,14 @@ static int new_scratch(backend *b, error *err) {
             if (bytes > granule_bytes) granule_bytes = bytes;
         }
     }
-    if (b->tuning.chunk_floats < granule_floats) b->tuning.chunk_floats = granule_floats;
+    const size_t y_floats = granule_floats > TUNING_MOST_CHUNK_FLOATS ? granule_floats : TUNING_MOST_CHUNK_FLOATS;
     b->panels_room = granule_bytes > PANEL_SCRATCH_BYTES ? granule_bytes : PANEL_SCRATCH_BYTES;
     bool all = (b->scratch = arena_new(&b->memory, n, sizeof *b->scratch)) != NULL;
     for (uint32_t i = 0; all && i < n; i++) {
         thread_scratch *s = &b->scratch[i];
-        all = (s->y = new_aligned(b, b->tuning.chunk_floats * sizeof(float)))
+        all = (s->y = new_aligned(b, y_floats * sizeof(float)))
            && (s->row = new_aligned(b, b->widest * sizeof(float)))
-           && (s->prepared = new_aligned(b, b->tuning.own_rows * widest_activation(b, 0, true)))
+           && (s->prepared = new_aligned(b, TUNING_MOST_OWN_ROWS * widest_activation(b, 0, true)))
            && (!b->options.no_pack || (s->panels = new_aligned(b, b->panels_room)))
            && (s->scores = new_aligned(b, ATTEND_MAX_QUERIES * KV_PAGE_POSITIONS * sizeof(float)))
            && (s->wide = new_aligned(b, KV_PAGE_POSITIONS * (round_up_size(b->plan->kv.k_size, UNIT) + round_up_size(b->plan->kv.v_size, UNIT)) * sizeof(float)))
@@ -204,6 +182,7 @@ static int cpu_bind(backend *b, const plan *p, const weights *w, error *err) {
     int code = check_shapes(b, err);
     if (!code) code = copy_vectors(b, err);
     if (!code) code = pack_weights(b, err);
+    if (!code) code = tuning_bind(b, err);
     if (!code) code = check_kernels(b, err);
     if (!code) code = new_values(b, err);
     if (!code) code = new_scratch(b, err);
@@ -251,7 +230,14 @@ static int cpu_run(backend *b, const batch *in, float *logits, error *err) {
 static uint32_t cpu_n_threads(const backend *b) { return team_size(b->team); }
 static void cpu_time_steps(backend *b, step_time *times) { b->times = times; }
 
+static const ridge_knob *cpu_knobs(const backend *b, size_t *n) {
+    *n = b->tuning.n_knobs;
+    return b->tuning.knob;
+}
+
+static void cpu_set_knob(backend *b, size_t i, uint32_t value) { *b->tuning.place[i] = b->tuning.knob[i].value = value; }
+
 const backend_api cpu_backend = {
     .name = "cpu", .open = cpu_open, .bind = cpu_bind, .run = cpu_run, .close = cpu_close, .describe = cpu_describe,
-    .n_threads = cpu_n_threads, .time_steps = cpu_time_steps,
+    .n_threads = cpu_n_threads, .time_steps = cpu_time_steps, .knobs = cpu_knobs, .set_knob = cpu_set_knob,
 };

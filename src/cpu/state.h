@@ -3,6 +3,7 @@
 #include "backend.h"
 #include "cpu/kernels.h"
 #include "cpu/team.h"
+#include "cpu/tuning.h"
 
 /* A matrix as panels. */
 typedef struct {
@@ -11,6 +12,7 @@ typedef struct {
     activation_kind kind;           /* what it multiplies */
     uint32_t        panels;
     size_t          panel_bytes, stride;
+    const matrix_tuning *tuning;    /* that of all matrices of this panel and shape */
     uint64_t        first_granule;  /* of its linear step: the granules of the matrices before it */
     uint8_t        *packed;         /* the first panel; NULL with --no-pack */
 } panel_matrix;
@@ -36,17 +38,6 @@ typedef struct {
     attend_state running, page;
     uint32_t mode;                  /* the floating-point mode before kernels_enter_thread */
 } thread_scratch;
-
-/* What the tuner may choose. It never changes a bit of the results. */
-typedef struct {
-    size_t   prefetch_bytes;        /* distance within a stream of panels */
-    size_t   columns;               /* panels that a thread works on side by side while decoding: 1, 2, 4 or 8 */
-    size_t   next_step_bytes;       /* of the next linear step's panels, asked for before a barrier */
-    size_t   chunk_floats;          /* most results that one call of a kernel leaves, before the epilogue */
-    size_t   group_panels;          /* panels in a call that kernels for many tokens work best with */
-    size_t   most_panels;           /* panels in a call at most */
-    uint32_t own_rows;              /* up to so many rows each thread prepares activations itself instead of waiting for the others */
-} cpu_tuning;
 
 struct backend {
     backend_options    options;

@@ -6,10 +6,11 @@
 #include "base/clock.h"
 #include "base/events.h"
 #include "engine/backends.h"
+#include "engine/tuning.h"
 #include "model/vocabulary.h"
 #include "plan/cost.h"
 
-ridge_model_options ridge_model_options_default(void) { return (ridge_model_options){ .load = RIDGE_LOAD_ALL, .pack = true }; }
+ridge_model_options ridge_model_options_default(void) { return (ridge_model_options){ .load = RIDGE_LOAD_ALL, .pack = true, .tuned = true }; }
 
 /* A text of the file's metadata, or "". NULL when memory ran out. */
 static const char *copy_metadata(ridge_model *m, const char *key) {
@@ -27,7 +28,7 @@ static int describe_file(ridge_model *m, const char *path, error *err) {
     m->info.architecture = copy_metadata(m, "general.architecture");
     m->info.name = copy_metadata(m, "general.name");
     m->info.backend = m->backend_text;
-    m->info.cache_type_k = m->info.cache_type_v = "";
+    m->info.cache_type_k = m->info.cache_type_v = m->info.shape = "";
     m->info.bos = m->info.eos = -1;
     if (!m->info.path || !m->info.architecture || !m->info.name) return fail_memory(err, 64, "a model's description");
     for (size_t i = 0; i < gguf_n_parts(m->file); i++) m->info.file_bytes += gguf_part(m->file, i)->size;
@@ -122,22 +123,42 @@ static int load_plan(ridge_model *m, const ridge_model_options *o, error *err) {
         const weight *w = &m->model->weights.weight[i];
         m->info.weight_bytes += (uint64_t)w->row_bytes * w->rows;
     }
-    return 0;
+    return tuning_name_shape(m, err);
+}
+
+static void describe_backend(ridge_model *m) {
+    snprintf(m->backend_text, sizeof m->backend_text, "%s: %s", m->api->name, m->api->describe(m->backend));
+    m->info.threads = m->api->n_threads(m->backend);
+}
+
+/* Where nobody says how many threads, a record may: of the backend as it is by default. */
+static int open_backend(ridge_model *m, backend_options *options, const tuning_record *record, error *err) {
+    int code = m->api->open(&m->backend, options, err);
+    if (code) return code;
+    describe_backend(m);
+    if (options->n_threads || !tuning_threads(m, record, &options->n_threads)) return 0;
+    m->api->close(m->backend);
+    code = m->api->open(&m->backend, options, err);
+    if (!code) describe_backend(m);
+    return code;
 }
 
 static int load_weights(ridge_model *m, const ridge_model_options *o, error *err) {
     const uint64_t pages = ((uint64_t)m->context_tokens + KV_PAGE_POSITIONS - 1) / KV_PAGE_POSITIONS * m->max_sessions;
     if (pages > INT32_MAX)
         return fail(err, RIDGE_E_BAD_ARGUMENT, "%u sessions of %u tokens are more than the KV cache can count", m->max_sessions, m->context_tokens);
-    const backend_options options = {
+    backend_options options = {
         .n_threads = o->threads, .isa = o->isa, .precise = o->precise, .no_pack = !o->pack, .max_tokens = m->chunk_tokens,
         .max_outputs = m->all_logits ? m->chunk_tokens : 1, .n_pages = (uint32_t)pages,
     };
     int code = backend_find(&m->api, o->backend ? o->backend : "cpu", err);
-    if (!code) code = m->api->open(&m->backend, &options, err);
+    if (code) return code;
+    tuning_record *record = o->tuned && m->api->knobs ? tuning_record_open() : NULL;
+    code = open_backend(m, &options, record, err);
     if (!code) code = m->api->bind(m->backend, m->model->plan, &m->model->weights, err);
+    if (!code) code = tuning_apply(m, record, err);
     if (!code) code = kv_pool_new(&m->pool, (uint32_t)pages, err);
-    if (!code) snprintf(m->backend_text, sizeof m->backend_text, "%s: %s", m->api->name, m->api->describe(m->backend));
+    tuning_record_close(record);
     return code;
 }
 
@@ -192,6 +213,7 @@ void ridge_model_close(ridge_model *m) {
     if (!m) return;
     if (m->api) m->api->close(m->backend);
     kv_pool_free(m->pool);
+    memory_free(m->knob);
     chat_template_free(m->template);
     tokenizer_free(m->tokenizer);
     if (m->model) model_close(m->model);

@@ -16,6 +16,8 @@ struct ridge_model {
     const char        *bos_text, *eos_text;     /* as templates spell them; NULL where there is none */
     const backend_api *api;
     backend           *backend;         /* RIDGE_LOAD_ALL */
+    ridge_knob        *knob;            /* [n_knobs]: the backend's, of the model's shape where they are of the whole model */
+    size_t             n_knobs;
     kv_pool           *pool;
     uint32_t           context_tokens, chunk_tokens, max_sessions, n_sessions;
     bool               all_logits, precise;

@@ -1,9 +1,9 @@
 /* Results of benchmarks as text: the five formats of llama-bench, from one list of fields. Field names and their order up to stddev_ts
  * are llama-bench's; those behind are ours. */
 #include <string.h>
+#include "base/machine.h"
 #include "perf/bench_result.h"
 #include "perf/build.h"
-#include "perf/machine.h"
 
 typedef enum { TEXT, WHOLE, REAL, TRUTH, REALS } field_kind;    /* REALS: only where the format has arrays */
 typedef struct {
@@ -82,6 +82,7 @@ static void list_fields(fields *l, const bench_result *r, const bench_summary *s
     text(l, "arithmetic", r->arithmetic);
     truth(l, "precise", r->precise);
     truth(l, "packed", r->packed);
+    truth(l, "tuned", r->tuned);
     real(l, "load_ms", 1e3 * r->load_seconds);
     whole(l, "repetitions", r->n);
     real(l, "min_ts", s->least);
@@ -234,7 +235,7 @@ static void md_row(FILE *out, const bench_result *r, size_t index) {
     md_count(count, sizeof count, (double)r->model_parameters);
     if (strcmp(r->type_k, r->precise ? "f32" : "f16") || strcmp(r->type_v, r->precise ? "f32" : "f16"))
         snprintf(cache, sizeof cache, " K %s V %s", r->type_k, r->type_v);
-    snprintf(backend, sizeof backend, "CPU %s%s%s%s", r->isa, r->precise ? " precise" : "", cache, r->packed ? "" : " no-pack");
+    snprintf(backend, sizeof backend, "CPU %s%s%s%s%s", r->isa, r->precise ? " precise" : "", cache, r->packed ? "" : " no-pack", r->tuned ? " tuned" : "");
     bench_test_name(r, test, sizeof test);
     snprintf(speed, sizeof speed, "%.2f ± %.2f", s.mean, s.sd);
     snprintf(range, sizeof range, "%.2f [%.2f, %.2f]", s.median, s.range.low, s.range.high);

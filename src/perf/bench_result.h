@@ -23,7 +23,7 @@ typedef struct {
     const char *backend;                        /* "cpu: avx512, 2 threads" */
     const char *isa, *fuse, *arithmetic, *peak; /* "avx512", "all", "int8", "int8 by avx512" */
     const char *type_k, *type_v;        /* of the KV cache: "f16", ... */
-    bool        precise, packed;
+    bool        precise, packed, tuned;         /* tuned: by a record of `ridge tune` */
     int         threads, batch, micro_batch;
     int         n_prompt, n_gen, n_depth;
     double      load_seconds;

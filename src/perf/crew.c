@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "cpu/topology.h"
-#include "perf/machine.h"
 
 static struct { topology processors; crew_cache cache[3]; } found;
 

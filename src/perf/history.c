@@ -8,9 +8,9 @@
 #include <unistd.h>
 #include "base/events.h"
 #include "base/files.h"
+#include "base/machine.h"
 #include "perf/bench_result.h"
 #include "perf/ceilings.h"
-#include "perf/machine.h"
 
 static const double CEILINGS_APART = 0.8;
 
@@ -177,6 +177,7 @@ static void read_entry(reader *r, history_entry *e) {
         .type_k = text(r, "type_k"), .type_v = text(r, "type_v"), .rung = text(r, "rung"),
         .rung_flags = text(r, "rung_flags"),
         .precise = json_is_true(json_object_get(r->line, "precise")), .packed = !json_is_false(json_object_get(r->line, "packed")),
+        .tuned = json_is_true(json_object_get(r->line, "tuned")),
         .threads = whole(r, "n_threads"), .micro_batch = whole(r, "n_ubatch"), .n_prompt = whole(r, "n_prompt"), .n_gen = whole(r, "n_gen"),
         .n_depth = whole(r, "n_depth"),
         .speed = number(r, "median_ts"), .speed_low = number(r, "median_ts_low"), .speed_high = number(r, "median_ts_high"),
@@ -259,7 +260,7 @@ void history_free(history *h) {
 bool history_same_test(const history_entry *a, const history_entry *b) {
     return !strcmp(a->model, b->model) && !strcmp(a->file, b->file) && !strcmp(a->machine, b->machine) && !strcmp(a->isa, b->isa) &&
            !strcmp(a->fuse, b->fuse) && !strcmp(a->type_k, b->type_k) && !strcmp(a->type_v, b->type_v) && !strcmp(a->rung, b->rung) &&
-           a->precise == b->precise && a->packed == b->packed && a->threads == b->threads && a->micro_batch == b->micro_batch &&
+           a->precise == b->precise && a->packed == b->packed && a->tuned == b->tuned && a->threads == b->threads && a->micro_batch == b->micro_batch &&
            a->n_prompt == b->n_prompt && a->n_gen == b->n_gen && a->n_depth == b->n_depth;
 }
 

@@ -29,7 +29,7 @@ typedef struct {
     const char *machine, *cpu;              /* the fingerprint, the processor's name */
     const char *model, *file;               /* "qwen2 494M Q8_0"; the last part of the path */
     const char *isa, *fuse, *arithmetic, *bound_by, *peak_of, *type_k, *type_v, *rung, *rung_flags;
-    bool        precise, packed;
+    bool        precise, packed, tuned;                 /* by a record of `ridge tune` */
     int         threads, micro_batch, n_prompt, n_gen, n_depth;
     double      speed, speed_low, speed_high;           /* tokens/s: the median and its 95 % interval */
     double      share, share_low, share_high;           /* of the ceiling; 0: not known */

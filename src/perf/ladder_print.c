@@ -1,9 +1,9 @@
 /* A ladder as text: see ladder.h. */
 #include <stdlib.h>
 #include <string.h>
+#include "base/machine.h"
 #include "perf/build.h"
 #include "perf/ladder.h"
-#include "perf/machine.h"
 
 /* Calls `each` for every cell: tests outermost, then rungs from the lowest, models side by side. */
 typedef void row_writer(void *user, const ladder_row *row);

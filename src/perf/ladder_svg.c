@@ -1,8 +1,8 @@
 /* The ladder as a picture: a row a rung, a column a model, bars that grow towards the ceiling. See ladder.h. */
 #include <math.h>
+#include "base/machine.h"
 #include "perf/build.h"
 #include "perf/ladder.h"
-#include "perf/machine.h"
 #include "perf/svg.h"
 
 enum { MARGIN = 20, NAMES = 290, COLUMN = 300, BAR = 175, BAR_HEIGHT = 16, ROW = 38, HEAD = 58, TITLE = 58, FOOT = 34 };

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "perf/machine.h"
+#include "base/machine.h"
 
 /*   name   unit of the loop, as reports explain it */
 #define PEAKS(X)                                    \

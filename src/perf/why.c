@@ -41,6 +41,7 @@ static void advise_step(why_cause *c, const why_setting *s, const profile_line *
     else if (!s->packed) advise(c, "without --no-pack: weights are packed just before each use");
     else if (s->precise) advise(c, "without --precise: 8-bit activations for quantised weights, bf16 for dense ones");
     else if (memory && s->threads < s->cores) snprintf(c->advice, sizeof c->advice, "more threads: %d of %d cores read", s->threads, s->cores);
+    else if (!s->tuned) advise(c, "ridge tune: it finds how many panels at once, how far ahead and which chunks are fastest on this machine");
     else if (memory) advise(c, "a kernel that reads further ahead, or more panels at once");
     else advise(c, "a larger tile of this format's kernel, or a format with a cheaper unpacking");
 }

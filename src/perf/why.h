@@ -5,7 +5,7 @@
 
 /* How the model runs: what to try depends on it. */
 typedef struct {
-    bool     precise, packed, fused;    /* fused: as far as possible */
+    bool     precise, packed, fused, tuned;     /* fused: as far as possible; tuned: by a record of `ridge tune` */
     int      threads, cores;
     bool     decoding;                  /* else: prompts */
     double   position;                  /* of the tokens, on average */

@@ -98,6 +98,30 @@ def ceilings():
     assert found["fingerprint"] in table and len([l for l in table.splitlines() if l.startswith(tuple(kinds))]) == len(found["ceilings"])
 
 
-for test in (formats, several_models_at_once, best_is_an_instruction_set, mistakes, synthetic_files, ceilings):
+def a_record_of_tuning_is_used():
+    """What is observable of it: every format says so, --untuned does without, and one that is of no use is an event."""
+    row = json.loads(bench("-p", "0", "-n", "1", "-o", "jsonl").stdout)
+    assert row["tuned"] is False
+    path = directory.name + "/ridge/tuning.json"
+    choices = [{"of": "q4_0 576x1536", "knob": "prefetch_bytes", "value": 8192}]
+    record = {"version": 1, "machines": {row["machine"]: {"cpu": "x", "backends": {row["backend"]: {"choices": choices}}}}}
+    with open(path, "w") as f:
+        json.dump(record, f)
+    def tuned(*flags):
+        return json.loads(bench("-p", "0", "-n", "1", "-o", "json", *flags).stdout)[0]["tuned"]
+    assert tuned() is True and tuned("--untuned") is False
+    assert list(csv.DictReader(io.StringIO(bench("-p", "0", "-n", "1", "-o", "csv").stdout)))[0]["tuned"] == "1"
+    assert " tuned |" in bench("-p", "0", "-n", "1").stdout and " tuned |" not in bench("-p", "0", "-n", "1", "--untuned").stdout
+    assert "tuned INTEGER" in bench("-p", "0", "-n", "1", "-o", "sql").stdout
+    for text in ("{", json.dumps({"version": 1, "machines": {"0" * 16: {"backends": {}}}})):
+        with open(path, "w") as f:
+            f.write(text)
+        out = bench("-p", "0", "-n", "1", "-o", "jsonl")
+        assert json.loads(out.stdout)["tuned"] is False and "tuning_ignored" in out.stderr and path in out.stderr
+        assert "tuning_ignored" not in bench("-p", "0", "-n", "1", "--untuned").stderr
+    os.remove(path)
+
+
+for test in (formats, several_models_at_once, best_is_an_instruction_set, a_record_of_tuning_is_used, mistakes, synthetic_files, ceilings):
     test()
     print("ok", test.__name__)

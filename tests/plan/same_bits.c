@@ -1,5 +1,5 @@
 /* One arithmetic: the CPU backend gives the same bits on every ISA, for any number of threads, any fusion, any chunking of the
- * prompt, packed or not, however many panels side by side, alone or beside other sequences, in the default arithmetic and with
+ * prompt, packed or not, whatever `ridge tune` may choose, alone or beside other sequences, in the default arithmetic and with
  * precise activations; for every architecture, every weight format and every type of the KV cache. Everything is compared with memcmp against the plain words on one thread. */
 #include "test.h"
 #include <math.h>
@@ -121,6 +121,35 @@ static void compare_batches(way w, const float *want) {
     subject_close(&s);
 }
 
+/* Every knob at once at its v-th candidate, or its last. */
+static size_t turn_knobs(const subject *s, size_t v) {
+    size_t n, most = 0;
+    const ridge_knob *knobs = cpu_backend.knobs(s->b, &n);
+    assert_true(n > 5);
+    for (size_t i = 0; i < n; i++) {
+        cpu_backend.set_knob(s->b, i, knobs[i].candidates[v < knobs[i].n_candidates ? v : knobs[i].n_candidates - 1]);
+        if (knobs[i].n_candidates > most) most = knobs[i].n_candidates;
+    }
+    return most;
+}
+
+/* What `ridge tune` may choose, on one backend as it does. */
+static void compare_tunings(way w, const float *want) {
+    subject s = subject_open(w);
+    float *got = new_logits(&s, 1);
+    static const uint32_t chunks[] = { 1, 6, N_TOKENS };
+    for (size_t v = 0, n = 1; v < n; v++) {
+        n = turn_knobs(&s, v);
+        for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+            memset(got, 0, LAST * s.n_vocab * sizeof *got);
+            logits_in_chunks(&s, 0, chunks[i], got);
+            expect_same("tuned", w, &s, want, got);
+        }
+    }
+    memory_free(got);
+    subject_close(&s);
+}
+
 static void all_ways(const tiny_model *m) {
     const cpu_kernels *kernels;
     assert_int_equal(kernels_choose(&kernels, NULL, NULL), 0);
@@ -143,11 +172,7 @@ static void all_ways(const tiny_model *m) {
             compare_way((way){ isa, 1, FUSE_NONE, precise, .no_pack = true }, want);
         }
         for (fuse_level f = FUSE_NONE; f <= FUSE_ALL; f++) compare_way((way){ best, 1 + (uint32_t)f % 3, f, precise, .no_pack = false }, want);
-        for (const char *columns = precise ? "4" : "12"; *columns; columns++) {
-            setenv("RIDGE_GEMV_COLS", (char[]){ *columns, 0 }, 1);
-            compare_batches((way){ best, 2, FUSE_ALL, precise, .no_pack = false }, want);
-        }
-        unsetenv("RIDGE_GEMV_COLS");
+        compare_tunings((way){ best, 2, FUSE_ALL, precise, .no_pack = false }, want);
         compare_batches((way){ best, 2, FUSE_ALL, precise, .no_pack = false }, want);
         compare_batches((way){ best, 3, FUSE_NONE, precise, .no_pack = true }, want);
         memory_free(want);

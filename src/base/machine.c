@@ -1,6 +1,6 @@
 /* The machine: see machine.h. Linux: /proc, uname, control groups of both versions. */
 #define _GNU_SOURCE
-#include "perf/machine.h"
+#include "base/machine.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The machine that a measurement is true of: what identifies it, and what limits this process on it. For the ceilings and for reports. */
+/* The machine that a measurement is true of: what identifies it, and what limits this process on it. For ceilings, records of tuning, and reports. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

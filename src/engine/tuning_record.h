@@ -1,0 +1,21 @@
+/* The record of `ridge tune`: which values of knobs were fastest, by machine, by backend and by what they are of. tuning.json of the user's
+ * cache directory, readable as it is; machines that share the directory share the file.
+ *
+ *     { "version": 1, "machines": { "<fingerprint>": { "cpu": "...", "backends": { "cpu: avx512, 2 threads": { "choices": [
+ *         { "of": "q8_0 4864x896", "knob": "columns", "value": 4, ... } ] } } } } }
+ *
+ * Only "of", "knob" and "value" decide; the rest of a choice says how it was found. */
+#pragma once
+#include <stdbool.h>
+#include "base/error.h"
+
+typedef struct tuning_record tuning_record;
+
+/* What the file holds of this machine; NULL where there is no such file, and (EVENT_tuning_ignored says why) where it is damaged, of another
+ * version or has nothing of this machine. A record is a matter of speed: it never stops a run. */
+tuning_record *tuning_record_open(void);
+void           tuning_record_close(tuning_record *r);       /* NULL is fine */
+
+/* What is recorded for the knob, -1 where that is no number, becomes *value; false where nothing is. backend: "cpu: avx512, 2 threads".
+ * r may be NULL. */
+bool tuning_record_find(const tuning_record *r, const char *backend, const char *of, const char *knob, int64_t *value);
