@@ -6,29 +6,15 @@
 # SHAPE (default qwen2.5-0.5b): random weights in the shape of a known model, written on first use. RIDGE: the program (build/ridge).
 # The formats take turns, RUNS times over, so that a drift of the machine meets both; every run is a process of its own.
 set -eu
-runs=5 tokens=256 threads=
-while getopts r:n:t: flag; do
-    case $flag in
-        r) runs=$OPTARG ;;
-        n) tokens=$OPTARG ;;
-        t) threads=$OPTARG ;;
-        *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
-    esac
-done
-shift $((OPTIND - 1))
-ridge=${RIDGE:-$(dirname "$0")/../build/ridge}
-[ -x "$ridge" ] || { echo "$ridge is not there: ./dev build makes it, or set RIDGE" >&2; exit 3; }
+. "$(dirname "$0")/throughput_arguments.sh"
 
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
-one() { "$ridge" bench "$@" ${threads:+-t "$threads"} -p 0 -n "$tokens" -r 1 -o csv >>"$results"; }
-for run in $(seq "$runs"); do
-    if [ $# -gt 1 ] || [ -f "${1:-}" ]; then
-        for file; do one -m "$file"; done
-    else
-        for type in f16 q8_0; do one --shape "${1:-qwen2.5-0.5b}" --type "$type"; done
-    fi
-done
+one() {
+    shift
+    "$ridge" bench "$@" ${threads:+-t "$threads"} -p 0 -n "$tokens" -r 1 -o csv >>"$results"
+}
+for run in $(seq "$runs"); do for_each_model one "$@"; done
 
 # csv with every value in quotes and a header in front of each; values hold no quotes but those of file names, which are not used.
 awk -v tokens="$tokens" -v runs="$runs" '

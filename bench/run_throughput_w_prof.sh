@@ -9,18 +9,7 @@
 # Its figures attribute time. They are never compared with those of run_throughput.sh: profiling slows every step a little, sampling is
 # that of `ridge run` instead of the greedy one, and no run is a process of its own. ridge profile says beside each table what profiling cost.
 set -eu
-runs=5 tokens=256 threads=
-while getopts r:n:t: flag; do
-    case $flag in
-        r) runs=$OPTARG ;;
-        n) tokens=$OPTARG ;;
-        t) threads=$OPTARG ;;
-        *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
-    esac
-done
-shift $((OPTIND - 1))
-ridge=${RIDGE:-$(dirname "$0")/../build/ridge}
-[ -x "$ridge" ] || { echo "$ridge is not there: ./dev build makes it, or set RIDGE" >&2; exit 3; }
+. "$(dirname "$0")/throughput_arguments.sh"
 [ -z "${TRACES:-}" ] || mkdir -p "$TRACES"
 
 one() {
@@ -31,8 +20,4 @@ one() {
 }
 echo "Profiled runs: where the time goes, not how fast it is. Never compare these figures with run_throughput.sh's."
 echo
-if [ $# -gt 1 ] || [ -f "${1:-}" ]; then
-    for file; do one "$(basename "$file" .gguf)" -m "$file"; done
-else
-    for type in f16 q8_0; do one "${1:-qwen2.5-0.5b}-$type" --shape "${1:-qwen2.5-0.5b}" --type "$type"; done
-fi
+for_each_model one "$@"

@@ -1,8 +1,7 @@
 /* ridge profile: where the time of a token goes, step by step, and how far each step is from what the machine allows. */
-#include <stdlib.h>
-#include "cli/commands.h"
-#include "cli/profile_measure.h"
 #include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/profile_command.h"
 
 typedef struct {
     profile_arguments of;
@@ -37,41 +36,17 @@ static json_t *measurement_json(const profile_measurement *m, const profile_test
     return head;
 }
 
-static int run_test(const arguments *a, profile_subject *s, const profile_test *t, bool traces, json_t *all, error *err) {
+static int run_test(void *user, profile_subject *s, const profile_test *t, bool last, json_t *all, error *err) {
+    const arguments *a = user;
+    const bool traces = a->trace && last;
     profile_measurement *m = memory_new(1, sizeof *m);
     if (!m) return fail_memory(err, sizeof *m, "a profile");
     int code = profile_measure(m, s, t, a->of.repetitions, traces ? (size_t)a->trace_runs : 0, a->layers, err);
-    if (!code && a->json) json_array_append_new(all, measurement_json(m, t));
+    if (!code && all) json_array_append_new(all, measurement_json(m, t));
     else if (!code) print(m, t);
     if (!code && traces) code = profile_trace_write(a->trace, ridge_profile_get_span, m->profile, err);
     profile_measurement_free(m);
     memory_free(m);
-    return code;
-}
-
-static int print_all(const ridge_model_info *info, json_t *tests, error *err) {
-    json_t *all = json_pack("{s:s, s:s, s:s, s:O}", "model", info->path, "architecture", info->architecture, "backend", info->backend, "tests", tests);
-    char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
-    if (text) puts(text);
-    free(text);
-    json_decref(all);
-    return text ? 0 : fail_memory(err, 1, "a profile as JSON");
-}
-
-static int run(const arguments *a, error *err) {
-    profile_test tests[2];
-    size_t n = 0;
-    profile_subject s = {0};
-    json_t *all = json_array();
-    int code = all ? profile_tests(&a->of, tests, &n, err) : fail_memory(err, 1, "a list");
-    if (!code) code = profile_subject_open(&s, &a->of, err);
-    const ridge_model_info info = code ? (ridge_model_info){0} : ridge_model_get_info(s.model);
-    if (!code && !a->json) printf("%s, %s\n", info.path, info.backend);
-    for (size_t i = 0; i < n && !code; i++) code = run_test(a, &s, &tests[i], a->trace && i == n - 1, all, err);
-    if (!code && a->json) code = print_all(&info, all, err);
-    if (!code && (fflush(stdout) || ferror(stdout))) code = fail(err, RIDGE_E_IO, "standard output cannot be written");
-    profile_subject_close(&s);
-    json_decref(all);
     return code;
 }
 
@@ -99,6 +74,6 @@ int cmd_profile(int argc, char **argv) {
     error err;
     int code = flags_parse(&line, argc, argv, &n_rest, &err);
     if (!code && n_rest) code = fail(&err, RIDGE_E_BAD_ARGUMENT, "ridge profile takes no argument, not \"%s\": give the model as -m", argv[1]);
-    if (!code) code = run(&a, &err);
+    if (!code) code = profile_command_run(&a.of, a.json, run_test, &a, &err);
     return command_end(code, &err);
 }

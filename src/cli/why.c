@@ -1,11 +1,10 @@
 /* ridge why: what costs most against the machine's limit, the dearest first, each with what to try and what that could gain.
  *
  * Losses are from a profile and sum to 100 % with the limit. Settings that are not the default are measured against it, in turn. */
-#include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
 #include "cli/commands.h"
-#include "cli/profile_measure.h"
+#include "cli/profile_command.h"
 #include "perf/why.h"
 
 enum { CHUNK_DEFAULT = 512, TRIALS_MOST = 8 };
@@ -112,7 +111,8 @@ static json_t *findings_json(const findings *f) {
 
 /* ---- the command ---- */
 
-static int find_causes(const arguments *a, profile_subject *s, const profile_test *test, json_t *all, error *err) {
+static int find_causes(void *user, profile_subject *s, const profile_test *test, bool last, json_t *all, error *err) {
+    const arguments *a = user;
     const model_arguments *m = &a->of.model;
     const why_setting setting = {
         .precise = m->precise, .packed = m->pack, .fused = !m->fuse || !strcmp(m->fuse, "all"),
@@ -128,38 +128,12 @@ static int find_causes(const arguments *a, profile_subject *s, const profile_tes
     if (!code) why_find(&measured->report, &setting, causes);
     for (size_t i = 0; i < n_trials && !code; i++) code = run_trial(&trials[i], s, test, a->of.repetitions, err);
     const findings f = { measured, test, causes, trials, n_trials };
-    if (!code && a->json) json_array_append_new(all, findings_json(&f));
+    if (!code && all) json_array_append_new(all, findings_json(&f));
     else if (!code) print(&f);
     if (measured) profile_measurement_free(measured);
     memory_free(measured);
     memory_free(causes);
     memory_free(trials);
-    return code;
-}
-
-static int print_all(const ridge_model_info *info, json_t *tests, error *err) {
-    json_t *all = json_pack("{s:s, s:s, s:O}", "model", info->path, "backend", info->backend, "tests", tests);
-    char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
-    if (text) puts(text);
-    free(text);
-    json_decref(all);
-    return text ? 0 : fail_memory(err, 1, "the causes as JSON");
-}
-
-static int run(const arguments *a, error *err) {
-    profile_test tests[2];
-    size_t n = 0;
-    profile_subject s = {0};
-    json_t *all = json_array();
-    int code = all ? profile_tests(&a->of, tests, &n, err) : fail_memory(err, 1, "a list");
-    if (!code) code = profile_subject_open(&s, &a->of, err);
-    const ridge_model_info info = code ? (ridge_model_info){0} : ridge_model_get_info(s.model);
-    if (!code && !a->json) printf("%s, %s\n", info.path, info.backend);
-    for (size_t i = 0; i < n && !code; i++) code = find_causes(a, &s, &tests[i], all, err);
-    if (!code && a->json) code = print_all(&info, all, err);
-    if (!code && (fflush(stdout) || ferror(stdout))) code = fail(err, RIDGE_E_IO, "standard output cannot be written");
-    profile_subject_close(&s);
-    json_decref(all);
     return code;
 }
 
@@ -180,6 +154,6 @@ int cmd_why(int argc, char **argv) {
     error err;
     int code = flags_parse(&line, argc, argv, &n_rest, &err);
     if (!code && n_rest) code = fail(&err, RIDGE_E_BAD_ARGUMENT, "ridge why takes no argument, not \"%s\": give the model as -m", argv[1]);
-    if (!code) code = run(&a, &err);
+    if (!code) code = profile_command_run(&a.of, a.json, find_causes, &a, &err);
     return command_end(code, &err);
 }

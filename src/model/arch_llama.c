@@ -1,7 +1,6 @@
 /* Llama (Touvron et al., arXiv:2302.13971; grouped queries arXiv:2307.09288) and what shares its shape: Mistral, SmolLM, SmolLM2,
  * TinyLlama. Llama 3.1 scales its rotary frequencies by divisors that the file has as rope_freqs.weight. The file permutes the rows
  * of q and k so that neighbours are rotated. Mistral's sliding window, where the file names it, is every layer's. */
-#include <math.h>
 #include "model/transformer.h"
 
 value_id llama_describe(plan_builder *b, const hyperparameters *h) {
@@ -10,16 +9,9 @@ value_id llama_describe(plan_builder *b, const hyperparameters *h) {
     pairs.factors = plan_add_optional_vector(b, h->n_rotated / 2, "rope_freqs.weight");
     const uint8_t rope = plan_add_rope(b, pairs);
     for (uint32_t i = 0; i < h->n_layers; i++) {
-        transformer_layer(&t, i);
-        transformer_norm(&t, t.x, "attn_norm.weight", t.y);
-        transformer_qkv(&t, t.y);
+        transformer_begin_layer(&t, i);
         transformer_rotate(&t, rope);
-        transformer_attend(&t, 1 / sqrtf((float)h->key_size), h->window);
-        transformer_output(&t);
-        transformer_residual(&t);
-        transformer_norm(&t, t.x, "ffn_norm.weight", t.y);
-        transformer_mlp(&t, GLU_SILU, t.y);
-        transformer_residual(&t);
+        transformer_end_layer(&t, h->window);
     }
     return transformer_head(&t);
 }

@@ -1,5 +1,4 @@
 /* Qwen 3 (arXiv:2505.09388): no biases, but an RMSNorm of each head of q and k before they are rotated, by halves. */
-#include <math.h>
 #include "model/transformer.h"
 
 value_id qwen3_describe(plan_builder *b, const hyperparameters *h) {
@@ -7,17 +6,10 @@ value_id qwen3_describe(plan_builder *b, const hyperparameters *h) {
     transformer_expects_no_window(&t);
     const uint8_t rope = plan_add_rope(b, transformer_rope(&t, true, h->rope_base));
     for (uint32_t i = 0; i < h->n_layers; i++) {
-        transformer_layer(&t, i);
-        transformer_norm(&t, t.x, "attn_norm.weight", t.y);
-        transformer_qkv(&t, t.y);
+        transformer_begin_layer(&t, i);
         transformer_head_norms(&t);
         transformer_rotate(&t, rope);
-        transformer_attend(&t, 1 / sqrtf((float)h->key_size), 0);
-        transformer_output(&t);
-        transformer_residual(&t);
-        transformer_norm(&t, t.x, "ffn_norm.weight", t.y);
-        transformer_mlp(&t, GLU_SILU, t.y);
-        transformer_residual(&t);
+        transformer_end_layer(&t, 0);
     }
     return transformer_head(&t);
 }

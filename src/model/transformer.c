@@ -1,5 +1,6 @@
 /* The common paragraphs of dense transformers; transformer.h says what each does. */
 #include "model/transformer.h"
+#include <math.h>
 #include "base/events.h"
 
 transformer transformer_begin(plan_builder *b, const hyperparameters *h, float scale) {
@@ -120,6 +121,37 @@ value_id transformer_head(transformer *t) {
     if (h->final_cap > 0) plan_add_soft_cap(b, logits, h->final_cap, logits);
     return logits;
 }
+
+/* ---- larger paragraphs ---- */
+
+void transformer_begin_layer(transformer *t, uint32_t layer) {
+    transformer_layer(t, layer);
+    transformer_norm(t, t->x, "attn_norm.weight", t->y);
+    transformer_qkv(t, t->y);
+}
+
+void transformer_end_layer(transformer *t, uint32_t window) {
+    transformer_attend(t, 1 / sqrtf((float)t->h->key_size), window);
+    transformer_output(t);
+    transformer_residual(t);
+    transformer_norm(t, t->x, "ffn_norm.weight", t->y);
+    transformer_mlp(t, GLU_SILU, t->y);
+    transformer_residual(t);
+}
+
+value_id transformer_describe(plan_builder *b, const hyperparameters *h, bool halves) {
+    transformer t = transformer_begin(b, h, 1);
+    transformer_expects_no_window(&t);
+    const uint8_t rope = plan_add_rope(b, transformer_rope(&t, halves, h->rope_base));
+    for (uint32_t i = 0; i < h->n_layers; i++) {
+        transformer_begin_layer(&t, i);
+        transformer_rotate(&t, rope);
+        transformer_end_layer(&t, 0);
+    }
+    return transformer_head(&t);
+}
+
+/* ---- rotary embeddings and windows ---- */
 
 rope_config transformer_rope(const transformer *t, bool halves, float base) {
     const hyperparameters *h = t->h;

@@ -43,6 +43,13 @@ void transformer_residual(transformer *t);                  /* x = x + y; y may 
 /* The last norm and the head (the embedding's table where the file has no output.weight); returns the logits. */
 value_id transformer_head(transformer *t);
 
+/* Families that are Llama but for a few lines have these larger paragraphs. The layer begins, x -> norm -> q k v: */
+void transformer_begin_layer(transformer *t, uint32_t layer);
+/* and, when q and k are as the family wants them, ends: attention, o, residual; norm, MLP with SiLU, residual. window: 0 for all positions. */
+void transformer_end_layer(transformer *t, uint32_t window);
+/* A whole model of such layers, without a window, that rotates q and k of every layer: neighbours, or halves of a head. */
+value_id transformer_describe(plan_builder *b, const hyperparameters *h, bool halves);
+
 /* The rotary embedding that the metadata describe; base: h->rope_base or another one. Refuses scalings that it does not compute. */
 rope_config transformer_rope(const transformer *t, bool halves, float base);
 /* An event for a sliding window that this architecture is not known to have. */
