@@ -23,7 +23,9 @@ typedef struct {
     const char *name;
     int  (*open)(backend **b, const backend_options *o, error *err);
     int  (*bind)(backend *b, const plan *p, const weights *w, error *err);      /* borrows both; checks everything; once */
-    int  (*run)(backend *b, const batch *in, float *logits, error *err);        /* logits: [batch_outputs(in)][n_vocab] */
+    /* logits: [batch_outputs(in)][n_vocab]. largest: [batch_outputs(in)][logit_blocks(n_vocab)], each block's largest logit (NaN counts as
+     * minus infinity); may be NULL. */
+    int  (*run)(backend *b, const batch *in, float *logits, float *largest, error *err);
     void (*close)(backend *b);                                                  /* NULL is fine */
     const char *(*describe)(const backend *b);                                  /* "avx512, 2 threads": for reports; owned by b */
     uint32_t (*n_threads)(const backend *b);

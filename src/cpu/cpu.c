@@ -218,11 +218,12 @@ static int read_batch(backend *b, const batch *in, error *err) {
     return 0;
 }
 
-static int cpu_run(backend *b, const batch *in, float *logits, error *err) {
+static int cpu_run(backend *b, const batch *in, float *logits, float *largest, error *err) {
     const int code = read_batch(b, in, err);
     if (code) return code;
     b->batch = in;
     b->logits = logits;
+    b->largest = largest;
     team_run(b->team, run_plan, b);
     return 0;
 }

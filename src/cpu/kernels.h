@@ -61,7 +61,7 @@ typedef struct {
     float *y;
     size_t ldy;             /* floats from one token's y to the next */
     size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8, most_columns at most */
-    size_t prefetch_bytes;  /* how far ahead of its use a weight is asked for while there is one token; may point past the end */
+    size_t prefetch_bytes;  /* how far ahead of its use a weight is asked for, all panels side by side together; may point past the end */
 } matmul_args;
 typedef void matmul_fn(const matmul_args *a);
 

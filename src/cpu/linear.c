@@ -62,7 +62,7 @@ static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool
     const size_t stride = m->packed && !alternate ? m->stride : round_up_size(m->panel_bytes, 64);
     matmul_args a = {
         .panels = p->panels, .panel_stride = stride, .x = &x, .tokens = p->rows, .y = y, .ldy = p->ldy,
-        .prefetch_bytes = m->tuning->prefetch_bytes / m->tuning->columns, .columns = m->tuning->columns,
+        .prefetch_bytes = m->tuning->prefetch_bytes, .columns = m->tuning->columns,
     };
     if (alternate) {        /* two panels for each of the piece's: gate, up, gate, up ... */
         a.panels *= 2;

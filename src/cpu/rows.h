@@ -31,6 +31,9 @@ typedef struct {
      * cosine, sine: [n_pairs]; halves: pairs are (i, i + n_pairs), else (2i, 2i + 1). */
     void (*rotate)(float *x, const float *cosine, const float *sine, uint32_t n_heads, uint32_t head_size, uint32_t n_pairs, int halves);
 
+    /* The largest of n > 0 floats; NaN counts as minus infinity. */
+    float (*largest)(const float *x, size_t n);
+
     /* n floats to f16, to nearest even; what f16 cannot hold becomes its largest value. */
     void (*to_f16)(uint16_t *to, const float *x, size_t n);
 

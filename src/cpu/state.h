@@ -78,6 +78,7 @@ struct backend {
     uint32_t          *part_of;     /* [max_tokens] */
     uint32_t          *output_row;  /* [max_outputs]: which token's row each output is */
     float             *logits;
+    float             *largest;     /* of blocks of logits, or NULL */
     step_time         *times;       /* [threads][n_steps], or NULL: nobody asked */
 };
 

@@ -100,7 +100,7 @@ static void find_angles(const backend *b, uint32_t thread) {
     }
 }
 
-/* While this thread waits for the others, memory can already bring the first of its next panels. */
+/* While this thread waits for the others, memory can already bring the first bytes of the panels that it will begin with side by side. */
 static void ask_for_next_panels(const backend *b, size_t after, uint32_t thread) {
     size_t i = after + 1;
     while (i < b->plan->n_steps && b->plan->step[i].kind != STEP_linear) i++;
@@ -109,10 +109,24 @@ static void ask_for_next_panels(const backend *b, size_t after, uint32_t thread)
     for (unsigned m = 0; m < l->n; m++) {
         const panel_range part = panel_part(l, m, thread, team_size(b->team));
         if (part.from == part.to) continue;
-        const uint8_t *at = l->matrix[m].packed + part.from * l->matrix[m].stride;
-        for (size_t k = 0; k < b->tuning.next_step_bytes; k += 64) __builtin_prefetch(at + k);
+        const panel_matrix *matrix = &l->matrix[m];
+        const size_t columns = b->n_tokens == 1 ? matrix->tuning->columns : 1, stride = l->alternate ? round_up_size(matrix->panel_bytes, 64) : matrix->stride;
+        for (size_t column = 0; column < columns; column++)
+            for (size_t k = 0; k < b->tuning.next_step_bytes / columns; k += 64) __builtin_prefetch(matrix->packed + part.from * matrix->stride + column * stride + k);
         return;
     }
+}
+
+/* Each thread looks through the logits that it has just written itself, mostly: they are in its cache still, and in no other one. */
+static void find_largest(const backend *b, uint32_t thread) {
+    const size_t n_vocab = b->plan->n_vocab, blocks = logit_blocks(n_vocab);
+    uint64_t from, to;
+    team_part(blocks, thread, team_size(b->team), &from, &to);
+    for (uint32_t row = 0; row < b->n_outputs; row++)
+        for (uint64_t i = from; i < to; i++) {
+            const size_t first = i * LOGIT_BLOCK, n = n_vocab - first < LOGIT_BLOCK ? n_vocab - first : LOGIT_BLOCK;
+            b->largest[row * blocks + i] = b->kernels->rows.largest(b->logits + row * n_vocab + first, n);
+        }
 }
 
 static void run_step(backend *b, const step *s, uint32_t thread) {
@@ -136,5 +150,6 @@ void run_plan(void *user, uint32_t thread) {
         team_barrier(b->team);
         if (times) times[i].left = clock_ns();
     }
+    if (b->largest) find_largest(b, thread);
     kernels_leave_thread(b->scratch[thread].mode);
 }

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include "engine/portable_math.h"
+#include "plan/batch.h"
 
 /* By what a selection orders: candidates' logits, or the key that a step left in p. */
 typedef enum { BY_LOGIT, BY_KEY } order;
@@ -58,8 +59,29 @@ static void select_best(candidate *item, size_t n, size_t k, order by) {
 /* NaN is no preference; plus infinity (a bias that forces a token) must leave sums finite. */
 static double number(float logit) { return isnan(logit) ? -INFINITY : logit > FLT_MAX ? (double)FLT_MAX : (double)logit; }
 
-void candidates_fill(candidates *c, const float *logits, size_t n, int64_t k) {
+/* The k best where the largest of each block is known: the k-th largest of those is a bound that only a few blocks reach. False: no such bound. */
+static bool fill_from_blocks(candidates *c, const float *logits, const float *largest, size_t n, size_t k) {
+    const size_t blocks = logit_blocks(n);
+    if (!largest || k > blocks) return false;
+    for (size_t i = 0; i < blocks; i++) c->item[i] = (candidate){ .id = (int32_t)i, .logit = number(largest[i]) };
+    select_best(c->item, blocks, k, BY_LOGIT);
+    const float bound = largest[c->item[k - 1].id];
+    if (bound == -INFINITY) return false;
+    c->n = 0;
+    for (size_t i = 0; i < blocks; i++) {
+        if (largest[i] < bound) continue;
+        const size_t end = (i + 1) * LOGIT_BLOCK < n ? (i + 1) * LOGIT_BLOCK : n;
+        for (size_t at = i * LOGIT_BLOCK; at < end; at++)
+            if (logits[at] >= bound) c->item[c->n++] = (candidate){ .id = (int32_t)at, .logit = number(logits[at]) };
+    }
+    select_best(c->item, c->n, k, BY_LOGIT);
+    c->n = k;
+    return c->sorted = true;
+}
+
+void candidates_fill(candidates *c, const float *logits, const float *largest, size_t n, int64_t k) {
     const bool all = k <= 0 || (uint64_t)k >= n;
+    if (!all && fill_from_blocks(c, logits, largest, n, (size_t)k)) return;
     c->n = all ? n : (size_t)k;
     for (size_t i = 0; i < c->n; i++) c->item[i] = (candidate){ .id = (int32_t)i, .logit = number(logits[i]) };
     c->sorted = !all;
@@ -240,7 +262,7 @@ void penalize(float *logits, size_t n_vocab, const int32_t *history, size_t n, p
 }
 
 /* The largest of n floats, in lanes that the compiler can vectorise. */
-static float largest(const float *x, size_t n) {
+static float largest_of(const float *x, size_t n) {
     enum { LANES = 16 };
     float most[LANES];
     for (size_t l = 0; l < LANES; l++) most[l] = -INFINITY;
@@ -252,13 +274,18 @@ static float largest(const float *x, size_t n) {
     return most[0];
 }
 
-int32_t greedy_choice(const float *logits, size_t n) {
-    enum { BLOCK = 1024 };          /* the place is looked for in the best block only, while that is still in the cache */
+void logits_find_largest(float *largest, const float *logits, size_t n) {
+    for (size_t i = 0; i < logit_blocks(n); i++) {
+        const size_t left = n - i * LOGIT_BLOCK;
+        largest[i] = largest_of(logits + i * LOGIT_BLOCK, left < LOGIT_BLOCK ? left : LOGIT_BLOCK);
+    }
+}
+
+int32_t greedy_choice(const float *logits, const float *largest, size_t n) {
     float most = -INFINITY;
     size_t at = 0;
-    for (size_t start = 0; start < n; start += BLOCK) {
-        const size_t end = n - start < BLOCK ? n : start + BLOCK;
-        const float here = largest(logits + start, end - start);
+    for (size_t start = 0; start < n; start += LOGIT_BLOCK) {
+        const float here = largest ? largest[start / LOGIT_BLOCK] : largest_of(logits + start, n - start < LOGIT_BLOCK ? n - start : LOGIT_BLOCK);
         if (!(here > most)) continue;
         most = here;
         for (at = start; logits[at] != here; at++) {}

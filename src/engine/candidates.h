@@ -23,9 +23,13 @@ typedef struct {
     bool       sorted;      /* best first */
 } candidates;
 
+/* The largest of each LOGIT_BLOCK (plan/batch.h) of logits [n], the last block being what is left: what lets the two functions below pass over
+ * most of the logits, which another processor may have written. largest: [logit_blocks(n)]. */
+void logits_find_largest(float *largest, const float *logits, size_t n);
+
 /* The k best of logits [n], best first; all of them, in order of id, when k <= 0 or k >= n. NaN counts as minus infinity.
- * One pass over logits when k is small. */
-void candidates_fill(candidates *c, const float *logits, size_t n, int64_t k);
+ * One pass over logits when k is small, over a part of them with `largest`; it may be NULL. */
+void candidates_fill(candidates *c, const float *logits, const float *largest, size_t n, int64_t k);
 
 void candidates_top_k(candidates *c, int64_t k);                    /* the k best; k <= 0: off */
 void candidates_top_p(candidates *c, double p);                     /* the fewest best that sum to p or more; p >= 1: off */
@@ -46,5 +50,5 @@ int32_t candidates_draw(candidates *c, double uniform);
 typedef struct { double repeat, frequency, presence; } penalty;
 void penalize(float *logits, size_t n_vocab, const int32_t *history, size_t n, penalty amount, uint16_t *count);
 
-/* The id of the largest of logits [n], n > 0; the first of equal ones. */
-int32_t greedy_choice(const float *logits, size_t n);
+/* The id of the largest of logits [n], n > 0; the first of equal ones. largest: as above, or NULL. */
+int32_t greedy_choice(const float *logits, const float *largest, size_t n);

@@ -1,10 +1,12 @@
 /* The reference as a backend: see backends.h. */
 #include "base/memory.h"
 #include "engine/backends.h"
+#include "engine/candidates.h"
 #include "plan/reference.h"
 
 struct backend {
     reference *reference;
+    size_t     n_vocab;
     uint32_t   n_pages;
 };
 
@@ -16,10 +18,16 @@ static int reference_open(backend **out, const backend_options *o, error *err) {
 }
 
 static int reference_bind(backend *b, const plan *p, const weights *w, error *err) {
+    b->n_vocab = p->n_vocab;
     return reference_new(&b->reference, p, w, b->n_pages, err);
 }
 
-static int reference_run_batch(backend *b, const batch *in, float *logits, error *err) { return reference_run(b->reference, in, logits, err); }
+static int reference_run_batch(backend *b, const batch *in, float *logits, float *largest, error *err) {
+    const int code = reference_run(b->reference, in, logits, err);
+    for (size_t row = 0; !code && largest && row < batch_outputs(in); row++)
+        logits_find_largest(largest + row * logit_blocks(b->n_vocab), logits + row * b->n_vocab, b->n_vocab);
+    return code;
+}
 
 static void reference_close(backend *b) {
     if (b) reference_free(b->reference);

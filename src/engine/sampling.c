@@ -123,13 +123,15 @@ static const float *adjusted(ridge_sampler *s, const float *logits, const int32_
     return s->logits;
 }
 
-int32_t sampler_next(ridge_sampler *s, const float *logits, const int32_t *history, size_t n) {
+int32_t sampler_next(ridge_sampler *s, const float *logits, const float *largest, const int32_t *history, size_t n) {
     const ridge_sampler_options *o = &s->options;
+    const float *given = logits;
     logits = adjusted(s, logits, history, n);
+    if (logits != given) largest = NULL;
     /* Of the filters only typical_p may drop the best one. */
-    if (o->temperature <= 0 && !(o->dynamic_range > 0) && o->typical_p >= 1) return greedy_choice(logits, s->n_vocab);
+    if (o->temperature <= 0 && !(o->dynamic_range > 0) && o->typical_p >= 1) return greedy_choice(logits, largest, s->n_vocab);
     const bool sigma = o->top_n_sigma > 0;
-    candidates_fill(&s->left, logits, s->n_vocab, sigma ? 0 : o->top_k);
+    candidates_fill(&s->left, logits, largest, s->n_vocab, sigma ? 0 : o->top_k);
     if (sigma) {
         candidates_top_n_sigma(&s->left, (double)o->top_n_sigma);
         candidates_top_k(&s->left, o->top_k);
@@ -150,7 +152,7 @@ int ridge_sampler_next(ridge_sampler *s, const ridge_session *session, int32_t *
     if (!session->has_logits) return fail(err, RIDGE_E_BAD_ARGUMENT, "there are no logits to choose from: no token was processed yet");
     if (session->model->info.n_vocab != s->n_vocab) return fail(err, RIDGE_E_BAD_ARGUMENT, "the sampler was made for another model");
     profile_sampling_begins(session->model->profile);
-    *token = sampler_next(s, session->logits, session->tokens, session->n_tokens);
+    *token = sampler_next(s, session->logits, session->largest, session->tokens, session->n_tokens);
     profile_sampling_ends(session->model->profile);
     return 0;
 }

@@ -9,5 +9,6 @@
 
 /* Copies the options. RIDGE_E_BAD_ARGUMENT names the option that is out of range. */
 int  sampler_new(ridge_sampler **out, const ridge_sampler_options *o, size_t n_vocab, error *err);
-/* The next token. logits [n_vocab] are left alone; history [n]: all tokens so far, the prompt's too. Allocates nothing. */
-int32_t sampler_next(ridge_sampler *s, const float *logits, const int32_t *history, size_t n);
+/* The next token. logits [n_vocab] are left alone; largest: of their blocks (candidates.h), or NULL; history [n]: all tokens so far, the prompt's
+ * too. Allocates nothing. */
+int32_t sampler_next(ridge_sampler *s, const float *logits, const float *largest, const int32_t *history, size_t n);

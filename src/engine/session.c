@@ -16,7 +16,8 @@ int ridge_session_open(ridge_session **out, ridge_model *m, error *err) {
     m->n_sessions++;
     s->tokens = memory_new(m->context_tokens, sizeof *s->tokens);
     s->logits = memory_new_aligned((size_t)m->info.n_vocab * sizeof *s->logits);
-    if (!s->tokens || !s->logits) {
+    s->largest = memory_new(logit_blocks(m->info.n_vocab), sizeof *s->largest);
+    if (!s->tokens || !s->logits || !s->largest) {
         ridge_session_close(s);
         return fail_memory(err, m->context_tokens * sizeof *s->tokens + m->info.n_vocab * sizeof *s->logits, "a session");
     }
@@ -30,6 +31,7 @@ void ridge_session_close(ridge_session *s) {
     s->model->n_sessions--;
     memory_free(s->tokens);
     memory_free(s->logits);
+    memory_free(s->largest);
     memory_free(s);
 }
 
@@ -68,15 +70,15 @@ static int check_tokens(const ridge_session *s, const int32_t *ids, size_t n, er
     return session_fits(s, n > SIZE_MAX - s->n_tokens ? n : s->n_tokens + n, err);
 }
 
-/* One run of the plan over ids [n], n <= chunk_tokens. logits: a row for each of the last n_outputs tokens. */
-static int run_chunk(ridge_session *s, const int32_t *ids, size_t n, float *logits, size_t n_outputs, error *err) {
+/* One run of the plan over ids [n], n <= chunk_tokens. logits: a row for each of the last n_outputs tokens; largest: as a backend's run. */
+static int run_chunk(ridge_session *s, const int32_t *ids, size_t n, float *logits, float *largest, size_t n_outputs, error *err) {
     const batch_part part = {
         .tokens = ids, .n_tokens = (uint32_t)n, .first_position = (uint32_t)s->n_tokens,
         .pages = s->kv.pages, .first_output = (uint32_t)(n - n_outputs),
     };
     const batch in = { &part, 1 };
     profile_run_begins(s->model->profile);
-    const int code = s->model->api->run(s->model->backend, &in, logits, err);
+    const int code = s->model->api->run(s->model->backend, &in, logits, largest, err);
     if (code) return code;
     profile_run_ends(s->model->profile, &in);
     memcpy(s->tokens + s->n_tokens, ids, n * sizeof *ids);
@@ -96,10 +98,13 @@ static int append(ridge_session *s, const int32_t *ids, size_t n, float *all, er
         if (session_obeys_cancel(s)) return fail(err, RIDGE_E_CANCELLED, "cancelled after %zu of %zu tokens", done, n);
         now = n - done < s->model->chunk_tokens ? n - done : s->model->chunk_tokens;
         const bool last = done + now == n;
-        code = all ? run_chunk(s, ids + done, now, all + done * n_vocab, now, err) : run_chunk(s, ids + done, now, s->logits, last, err);
+        code = all ? run_chunk(s, ids + done, now, all + done * n_vocab, NULL, now, err) : run_chunk(s, ids + done, now, s->logits, s->largest, last, err);
         if (code) return code;
     }
-    if (all) memcpy(s->logits, all + (n - 1) * n_vocab, n_vocab * sizeof *all);
+    if (all) {
+        memcpy(s->logits, all + (n - 1) * n_vocab, n_vocab * sizeof *all);
+        logits_find_largest(s->largest, s->logits, n_vocab);
+    }
     s->has_logits = true;
     return 0;
 }

@@ -9,6 +9,7 @@ struct ridge_session {
     int32_t     *tokens;            /* [n_tokens]: processed; room for the whole context */
     size_t       n_tokens;
     float       *logits;            /* [n_vocab] */
+    float       *largest;           /* [logit_blocks(n_vocab)] of them, as the backend told */
     bool         has_logits;        /* behind tokens[n_tokens - 1] */
     atomic_bool  cancelled;         /* set by ridge_session_cancel, cleared by whoever obeys */
 };

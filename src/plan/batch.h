@@ -3,7 +3,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KV_PAGE_POSITIONS = 128 };       /* positions in a page of the KV cache */
+enum {
+    KV_PAGE_POSITIONS = 128,        /* positions in a page of the KV cache */
+    LOGIT_BLOCK = 256,              /* logits of a row whose largest one a backend tells, so that samplers need not read them all */
+};
+static inline size_t logit_blocks(size_t n_vocab) { return (n_vocab + LOGIT_BLOCK - 1) / LOGIT_BLOCK; }
 
 /* Consecutive tokens of one sequence. */
 typedef struct {

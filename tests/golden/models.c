@@ -74,7 +74,7 @@ static float *logits_of(const subject *s, const int32_t *tokens, uint32_t n, uin
     float *logits = memory_new((size_t)(n - first_output) * s->n_vocab, sizeof *logits);
     error err;
     assert_non_null(logits);
-    if (tested->backend->run(s->b, &b, logits, &err)) fail_msg("%s", err.text);
+    if (tested->backend->run(s->b, &b, logits, NULL, &err)) fail_msg("%s", err.text);
     return logits;
 }
 

@@ -85,7 +85,7 @@ static void check_case(json_t *line, size_t number) {
     size_t next = 0;
     while (next < json_array_size(chain) && change_logits(json_array_get(chain, next), json_object_get(line, "history"), logits, v->n)) next++;
     candidates c = { .item = item };
-    candidates_fill(&c, logits, v->n, 0);
+    candidates_fill(&c, logits, NULL, v->n, 0);
     for (; next < json_array_size(chain); next++) filter(json_array_get(chain, next), &c);
     candidates_sort(&c);
     candidates_probabilities(&c);

@@ -46,7 +46,16 @@ static const int32_t pages[2][3] = { { 7, 2, 9 }, { 4, 11, 0 } };
 static void run(const subject *s, const batch_part *parts, size_t n, float *logits) {
     error err;
     const batch b = { parts, n };
-    if (cpu_backend.run(s->b, &b, logits, &err)) fail_msg("%s", err.text);
+    float largest[2 * LAST * 4], most[2 * LAST * 4];
+    const size_t blocks = logit_blocks(s->n_vocab);
+    assert_in_range(blocks, 2, 4);
+    if (cpu_backend.run(s->b, &b, logits, largest, &err)) fail_msg("%s", err.text);
+    for (size_t row = 0; row < batch_outputs(&b); row++)
+        for (uint32_t i = 0; i < s->n_vocab; i++) {
+            float *block = &most[row * blocks + i / LOGIT_BLOCK], logit = logits[row * s->n_vocab + i];
+            *block = i % LOGIT_BLOCK ? fmaxf(*block, logit) : logit;
+        }
+    assert_memory_equal(most, largest, batch_outputs(&b) * blocks * sizeof *most);
 }
 
 /* Logits [LAST][n_vocab] of sequence `which`, its tokens in chunks of `chunk`. */

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "engine/portable_math.h"
 #include "engine/sampling.h"
+#include "plan/batch.h"
 
 enum { SMALL = 1000, LARGE = 152000 };
 static float logits[LARGE];
@@ -42,22 +43,22 @@ static void selections_equal_a_full_sort(void **state) {
         const int64_t k = 1 + (int64_t)(uniform() * (double)n);
         fill(n);
         candidates c = { .item = item };
-        candidates_fill(&c, logits, n, 0);
+        candidates_fill(&c, logits, NULL, n, 0);
         assert_int_equal(c.n, n);
         memcpy(sorted, item, n * sizeof *item);
         qsort(sorted, n, sizeof *sorted, by_logit);
-        candidates_fill(&c, logits, n, k);
+        candidates_fill(&c, logits, NULL, n, k);
         assert_int_equal(c.n, k);
         if (!c.sorted) candidates_sort(&c);
         for (size_t i = 0; i < c.n; i++) assert_int_equal(item[i].id, sorted[i].id);
-        candidates_fill(&c, logits, n, 0);
+        candidates_fill(&c, logits, NULL, n, 0);
         candidates_top_k(&c, k);
         candidates_sort(&c);
         for (size_t i = 0; i < c.n; i++) assert_int_equal(item[i].id, sorted[i].id);
-        assert_int_equal(greedy_choice(logits, n), sorted[0].id);
+        assert_int_equal(greedy_choice(logits, NULL, n), sorted[0].id);
         /* top-p keeps a prefix of the sorted list, by the sum that it reaches */
         const double p = uniform();
-        candidates_fill(&c, logits, n, 0);
+        candidates_fill(&c, logits, NULL, n, 0);
         candidates_top_p(&c, p);
         double sum = 0, total = 0;
         for (size_t i = 0; i < n; i++) total += exp(sorted[i].logit - sorted[0].logit);
@@ -70,12 +71,33 @@ static void selections_equal_a_full_sort(void **state) {
     }
 }
 
+/* Knowing the largest of each block saves reading, and changes nothing: equal ones, NaN and infinities included. */
+static void largest_of_blocks_change_nothing(void **state) {
+    (void)state;
+    static float largest[LARGE / LOGIT_BLOCK + 1];
+    for (int round = 0; round < 40; round++) {
+        const size_t n = 1 + (size_t)(uniform() * (LARGE - 1));
+        const int64_t k = 1 + (int64_t)(uniform() * 60);
+        fill(n);
+        for (size_t i = 0; round % 2 && i < n; i++) logits[i] = floorf(logits[i]);      /* many equal ones */
+        for (size_t i = 0; round % 3 == 2 && i < n; i += 7) logits[i] = i % 2 ? NAN : -INFINITY;
+        logits_find_largest(largest, logits, n);
+        for (size_t i = 0; i < n; i++) assert_false(logits[i] > largest[i / LOGIT_BLOCK]);
+        assert_int_equal(greedy_choice(logits, NULL, n), greedy_choice(logits, largest, n));
+        candidates all = { .item = sorted }, some = { .item = item };
+        candidates_fill(&all, logits, NULL, n, k);
+        candidates_fill(&some, logits, largest, n, k);
+        assert_int_equal(all.n, some.n);
+        for (size_t i = 0; i < all.n; i++) assert_int_equal(sorted[i].id, item[i].id);
+    }
+}
+
 static void not_a_number_and_infinity_do_no_harm(void **state) {
     (void)state;
     for (size_t i = 0; i < 100; i++) logits[i] = NAN;
-    assert_in_range(greedy_choice(logits, 100), 0, 99);
+    assert_in_range(greedy_choice(logits, NULL, 100), 0, 99);
     candidates c = { .item = item };
-    candidates_fill(&c, logits, 100, 0);
+    candidates_fill(&c, logits, NULL, 100, 0);
     candidates_top_n_sigma(&c, 1);
     candidates_typical_p(&c, 0.5);
     candidates_top_p(&c, 0.5);
@@ -84,12 +106,12 @@ static void not_a_number_and_infinity_do_no_harm(void **state) {
     assert_in_range(candidates_draw(&c, 0.7), 0, 99);
     fill(100);
     logits[41] = INFINITY;
-    candidates_fill(&c, logits, 100, 10);
+    candidates_fill(&c, logits, NULL, 100, 10);
     assert_int_equal(item[0].id, 41);
     candidates_probabilities(&c);
     assert_true(item[0].p == 1);
     assert_int_equal(candidates_draw(&c, 0.999999), 41);
-    assert_int_equal(greedy_choice(logits, 100), 41);
+    assert_int_equal(greedy_choice(logits, NULL, 100), 41);
 }
 
 static void a_seed_gives_the_same_tokens(void **state) {
@@ -101,19 +123,19 @@ static void a_seed_gives_the_same_tokens(void **state) {
     int32_t first[64];
     bool differ = false;
     for (int i = 0; i < 64; i++) {
-        first[i] = sampler_next(a, logits, NULL, 0);
-        assert_int_equal(sampler_next(b, logits, NULL, 0), first[i]);
+        first[i] = sampler_next(a, logits, NULL, NULL, 0);
+        assert_int_equal(sampler_next(b, logits, NULL, NULL, 0), first[i]);
         differ |= first[i] != first[0];
     }
     assert_true(differ);
     ridge_sampler_reset(a);
-    for (int i = 0; i < 64; i++) assert_int_equal(sampler_next(a, logits, NULL, 0), first[i]);
+    for (int i = 0; i < 64; i++) assert_int_equal(sampler_next(a, logits, NULL, NULL, 0), first[i]);
     assert_true(ridge_sampler_seed(a) == 42);
     o.seed = -1;
     ridge_sampler *c = sampler(o, SMALL);
     o.seed = (int64_t)ridge_sampler_seed(c);
     ridge_sampler *d = sampler(o, SMALL);
-    for (int i = 0; i < 64; i++) assert_int_equal(sampler_next(c, logits, NULL, 0), sampler_next(d, logits, NULL, 0));
+    for (int i = 0; i < 64; i++) assert_int_equal(sampler_next(c, logits, NULL, NULL, 0), sampler_next(d, logits, NULL, NULL, 0));
     ridge_sampler_free(a); ridge_sampler_free(b); ridge_sampler_free(c); ridge_sampler_free(d);
 }
 
@@ -126,7 +148,7 @@ static void random_numbers_are_those_of_pcg32(void **state) {
     ridge_sampler_options o = ridge_sampler_options_default();
     o.seed = 42; o.temperature = 1; o.top_k = 0; o.top_p = 1; o.min_p = 0;
     ridge_sampler *s = sampler(o, BINS);
-    for (int i = 0; i < 3; i++) assert_int_equal(sampler_next(s, logits, NULL, 0), known[2 * i] >> 20);
+    for (int i = 0; i < 3; i++) assert_int_equal(sampler_next(s, logits, NULL, NULL, 0), known[2 * i] >> 20);
     ridge_sampler_free(s);
 }
 
@@ -139,7 +161,7 @@ static void draws_follow_the_probabilities(void **state) {
     ridge_sampler *s = sampler(o, 4);
     enum { DRAWS = 100000 };
     int count[4] = {0};
-    for (int i = 0; i < DRAWS; i++) count[sampler_next(s, logits, NULL, 0)]++;
+    for (int i = 0; i < DRAWS; i++) count[sampler_next(s, logits, NULL, NULL, 0)]++;
     for (int i = 0; i < 4; i++) assert_true(fabs(count[i] / (double)DRAWS - (double)p[i]) < 0.01);
     ridge_sampler_free(s);
 }
@@ -149,22 +171,22 @@ static void biases_and_penalties_leave_the_logits_alone(void **state) {
     fill(SMALL);
     static float before[SMALL];
     memcpy(before, logits, sizeof before);
-    const int32_t top = greedy_choice(logits, SMALL), history[] = { top, top, -1, SMALL + 5 };
+    const int32_t top = greedy_choice(logits, NULL, SMALL), history[] = { top, top, -1, SMALL + 5 };
     ridge_token_bias bias[] = { { 77, 1000 } };
     ridge_sampler_options o = ridge_sampler_options_default();
     o.temperature = 0; o.biases = bias; o.n_biases = 1;
     ridge_sampler *s = sampler(o, SMALL);
     bias[0].token = 3;                              /* it was copied */
-    assert_int_equal(sampler_next(s, logits, NULL, 0), 77);
+    assert_int_equal(sampler_next(s, logits, NULL, NULL, 0), 77);
     ridge_sampler_free(s);
     o.n_biases = 0; o.presence_penalty = 1000;
     s = sampler(o, SMALL);
-    assert_int_equal(sampler_next(s, logits, NULL, 0), top);
-    assert_int_not_equal(sampler_next(s, logits, history, 4), top);
+    assert_int_equal(sampler_next(s, logits, NULL, NULL, 0), top);
+    assert_int_not_equal(sampler_next(s, logits, NULL, history, 4), top);
     ridge_sampler_free(s);
     o.penalty_tokens = 2;                           /* the window ends before `top` */
     s = sampler(o, SMALL);
-    assert_int_equal(sampler_next(s, logits, history, 4), top);
+    assert_int_equal(sampler_next(s, logits, NULL, history, 4), top);
     ridge_sampler_free(s);
     assert_memory_equal(before, logits, sizeof before);
 }
@@ -224,7 +246,7 @@ static void large_vocabularies_are_sampled(void **state) {
         double least = 1;
         for (int i = 0; i < 20; i++) {
             const double from = clock_seconds();
-            const int32_t token = sampler_next(s, logits, NULL, 0);
+            const int32_t token = sampler_next(s, logits, NULL, NULL, 0);
             const double t = clock_seconds() - from;
             if (t < least) least = t;
             assert_in_range(token, 0, LARGE - 1);
@@ -238,6 +260,7 @@ static void large_vocabularies_are_sampled(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(selections_equal_a_full_sort),
+        cmocka_unit_test(largest_of_blocks_change_nothing),
         cmocka_unit_test(not_a_number_and_infinity_do_no_harm),
         cmocka_unit_test(a_seed_gives_the_same_tokens),
         cmocka_unit_test(random_numbers_are_those_of_pcg32),
