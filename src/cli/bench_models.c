@@ -29,6 +29,7 @@ static int add_shape(const char *shape_name, const char *type, buffer *path, err
 int bench_models_find(bench_models *m, error *err) {
     const size_t n_shaped = m->shapes.n * m->types.n, n = m->models.n + n_shaped;
     int code = 0;
+    if (!n && m->otherwise) return hub_resolve(m->otherwise, &m->path[m->n++], err);
     if (!n) return fail(err, RIDGE_E_BAD_ARGUMENT, "give a model: -m FILE, or --shape qwen2.5-0.5b for one with random weights");
     if (n > BENCH_MODELS_MOST) return fail(err, RIDGE_E_BAD_ARGUMENT, "%zu models are more than %d", n, BENCH_MODELS_MOST);
     for (; m->n < n && !code; m->n++) {

@@ -12,6 +12,7 @@ int word_list_parse(void *list, const char *text, error *err);
 
 /* What the flags say, and the paths that follow from it. */
 typedef struct {
+    const char *otherwise;          /* the model where they say none; NULL: that is a mistake */
     text_list models;
     word_list shapes, types;
     buffer    path[BENCH_MODELS_MOST];

@@ -155,12 +155,12 @@ static void find_type(const ridge_model *m, char *out, size_t room) {
     for (; *out; out++) *out = (char)toupper((unsigned char)*out);
 }
 
-static void name_model(bench_subject *b) {
-    const ridge_model_info info = ridge_model_get_info(b->model);
+void bench_model_name(const ridge_model *m, char *text, size_t room) {
+    const ridge_model_info info = ridge_model_get_info(m);
     char type[32];
-    find_type(b->model, type, sizeof type);
-    if (info.parameters >= 1000000000) snprintf(b->type, sizeof b->type, "%.20s %.1fB %s", info.architecture, (double)info.parameters * 1e-9, type);
-    else                               snprintf(b->type, sizeof b->type, "%.20s %.0fM %s", info.architecture, (double)info.parameters * 1e-6, type);
+    find_type(m, type, sizeof type);
+    if (info.parameters >= 1000000000) snprintf(text, room, "%.20s %.1fB %s", info.architecture, (double)info.parameters * 1e-9, type);
+    else                               snprintf(text, room, "%.20s %.0fM %s", info.architecture, (double)info.parameters * 1e-6, type);
 }
 
 static void stamp(bench_result *r) {
@@ -221,7 +221,7 @@ static int begin(bench_subject *b, int positions, error *err) {
     b->weight_bytes = cost.weight_bytes;
     b->arithmetic = actual_arithmetic(&cost, b->how.precise);
     model_isa(b->model, b->isa, sizeof b->isa);
-    name_model(b);
+    bench_model_name(b->model, b->type, sizeof b->type);
     b->ids = memory_new((size_t)positions, sizeof *b->ids);
     if (!b->ids) return fail_memory(err, (size_t)positions * sizeof *b->ids, "the tokens of a benchmark");
     uint64_t seed = 1;

@@ -16,6 +16,9 @@ typedef struct { int prompt, gen, depth; } bench_test;
 /* Positions that a session needs for the test. */
 int bench_test_positions(const bench_test *t);
 
+/* "qwen2 494M Q8_0". */
+void bench_model_name(const ridge_model *m, char *text, size_t room);
+
 typedef struct bench_subject bench_subject;
 
 /* positions: of the longest test. *out is NULL after a failure. */

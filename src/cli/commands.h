@@ -9,6 +9,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_ladder(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
 int cmd_why(int argc, char **argv);
+int cmd_tune(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_ceilings(int argc, char **argv);
 int cmd_synth(int argc, char **argv);

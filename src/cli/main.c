@@ -19,6 +19,7 @@ static const struct { const char *name; command *run; const char *about; } comma
     { "ladder",   cmd_ladder,   "what each step of optimising brought, in one interleaved run" },
     { "profile",  cmd_profile,  "where the time of a token goes, step by step" },
     { "why",      cmd_why,      "what costs most against the machine's limit, and what to try" },
+    { "tune",     cmd_tune,     "find what is fastest on this machine, and remember it: the same bits" },
     { "report",   cmd_report,   "the history of benchmarks as one HTML page" },
     { "ceilings", cmd_ceilings, "what this machine's memory and arithmetic can do, measured" },
     { "synth",    cmd_synth,    "write a model of random weights in a real one's shape" },
@@ -38,7 +39,8 @@ static int print_help(FILE *out) {
                  "  NO_COLOR   no colours, on terminals neither\n"
                  "  HF_TOKEN, HF_ENDPOINT, HF_HOME, HF_HUB_CACHE   as Hugging Face's own tools take them\n"
                  "  XDG_CACHE_HOME, XDG_STATE_HOME   where measurements and the chat's history are kept\n"
-                 "  RIDGE_GEMV_COLS   1, 2, 4 or 8: panels of weights that a decoding thread works on side by side; the same results\n");
+                 "  RIDGE_GEMV_COLS   1, 2, 4 or 8: panels of weights that a decoding thread works on side by side, whatever ridge tune found;\n"
+                 "             the same results\n");
     return EXIT_OK;
 }
 

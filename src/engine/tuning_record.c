@@ -1,8 +1,6 @@
 /* The record of `ridge tune` as models that are opened read it: see tuning_record.h. Nothing in the file is believed. */
 #include "engine/tuning_record.h"
-#include <jansson.h>
 #include <string.h>
-#include "base/buffer.h"
 #include "base/events.h"
 #include "base/files.h"
 #include "base/machine.h"
@@ -29,7 +27,7 @@ static json_t *parse(const char *path, const buffer *text) {
     return root;
 }
 
-static json_t *load(const char *path) {
+json_t *tuning_record_load(const char *path) {
     buffer text = {0};
     json_t *root = NULL;
     error why;
@@ -40,12 +38,18 @@ static json_t *load(const char *path) {
     return root;
 }
 
+json_t *tuning_record_empty(void) { return json_pack("{s:i s:{}}", "version", FILE_VERSION, "machines"); }
+
+int tuning_record_path(buffer *out, error *err) {
+    const int code = files_cache_directory(out, err);
+    buffer_append_text(out, "/tuning.json");
+    return !code && out->failed ? fail_memory(err, 100, "a path") : code;
+}
+
 tuning_record *tuning_record_open(void) {
     buffer path = {0};
     tuning_record *r = NULL;
-    if (files_cache_directory(&path, NULL)) return NULL;            /* no home: nothing was ever written */
-    buffer_append_text(&path, "/tuning.json");
-    json_t *root = path.failed ? NULL : load(buffer_text(&path));
+    json_t *root = tuning_record_path(&path, NULL) ? NULL : tuning_record_load(buffer_text(&path));     /* no home: nothing was ever written */
     json_t *machines = json_object_get(root, "machines"), *mine = root ? json_object_get(machines, machine_here()->fingerprint) : NULL;
     json_t *backends = json_object_get(mine, "backends");
     if (root && !mine) ignore(buffer_text(&path), "it holds other machines only");

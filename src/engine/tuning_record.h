@@ -6,7 +6,9 @@
  *
  * Only "of", "knob" and "value" decide; the rest of a choice says how it was found. */
 #pragma once
+#include <jansson.h>
 #include <stdbool.h>
+#include "base/buffer.h"
 #include "base/error.h"
 
 typedef struct tuning_record tuning_record;
@@ -19,3 +21,9 @@ void           tuning_record_close(tuning_record *r);       /* NULL is fine */
 /* What is recorded for the knob, -1 where that is no number, becomes *value; false where nothing is. backend: "cpu: avx512, 2 threads".
  * r may be NULL. */
 bool tuning_record_find(const tuning_record *r, const char *backend, const char *of, const char *knob, int64_t *value);
+
+/* For who writes it (perf/tune_record.h): the path, appended; the whole file, a new reference, NULL where it is absent or of no use (which is an
+ * event); and a file of this version without any machine, NULL without memory. */
+int     tuning_record_path(buffer *out, error *err);
+json_t *tuning_record_load(const char *path);
+json_t *tuning_record_empty(void);

@@ -163,7 +163,7 @@ static const why_cause *find_cause(const why_list *l, const char *word) {
 
 static void causes_sum_and_are_ranked(void **state) {
     profile_report r = make_report(false);
-    const why_setting s = { .packed = true, .threads = 2, .cores = 2, .decoding = true, .position = 5 };
+    why_setting s = { .packed = true, .threads = 2, .cores = 2, .decoding = true, .position = 5 };
     why_list *l = memory_new(1, sizeof *l);
     why_find(&r, &s, l);
     near_to(l->limit, 0.35);
@@ -180,6 +180,10 @@ static void causes_sum_and_are_ranked(void **state) {
     near_to(find_cause(l, "sampling")->loss, 0.2);
     assert_string_equal(l->cause[l->n - 1].cause, find_cause(l, "barriers")->cause);
     near_to(why_gain(-0.1), 0);
+    assert_non_null(strstr(find_cause(l, "linear(q)")->advice, "ridge tune"));
+    s.tuned = true;
+    why_find(&r, &s, l);
+    assert_null(strstr(find_cause(l, "linear(q)")->advice, "ridge tune"));
 
     /* What is faster than its limit has a loss below 0, and the sum stays. */
     ridge_profile_row cached = some_rows[0];
