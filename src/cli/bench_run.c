@@ -52,7 +52,7 @@ int bench_setting_run(const bench_setting *setting, const bench_test *tests, siz
     int positions = 0;
     for (size_t i = 0; i < n_tests; i++) if (bench_test_positions(&tests[i]) > positions) positions = bench_test_positions(&tests[i]);
     int code = bench_subject_open(&b->subject, &setting->how, positions, err);
-    if (!code) code = bench_subject_probes(b->subject, NULL, &b->probes, err);
+    if (!code) code = bench_subject_probes(b->subject, 0, &b->probes, err);
     if (!code) {
         pairing_peak_name(&b->probes, b->peak, sizeof b->peak);
         code = run_tests(b, tests, n_tests, receive, user, err);

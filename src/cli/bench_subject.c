@@ -249,6 +249,6 @@ void bench_subject_close(bench_subject *b) {
     memory_free(b);
 }
 
-int bench_subject_probes(const bench_subject *b, const char *isa, pairing *p, error *err) {
-    return pairing_open(p, b->how.threads, b->weight_bytes, b->arithmetic, isa ? isa : b->isa, err);
+int bench_subject_probes(const bench_subject *b, int threads, pairing *p, error *err) {
+    return pairing_open(p, threads ? threads : b->how.threads, b->weight_bytes, b->arithmetic, b->isa, err);
 }

@@ -25,8 +25,8 @@ typedef struct bench_subject bench_subject;
 int  bench_subject_open(bench_subject **out, const bench_loading *how, int positions, error *err);
 void bench_subject_close(bench_subject *b);                         /* NULL is fine */
 
-/* Opens probes of what limits the subject. isa: whose arithmetic peak that is (as --isa); NULL: that of the subject's own. */
-int  bench_subject_probes(const bench_subject *b, const char *isa, pairing *p, error *err);
+/* Opens probes of what limits the subject. threads: of the machine's limit; 0: as many as the subject has. */
+int  bench_subject_probes(const bench_subject *b, int threads, pairing *p, error *err);
 
 /* Fills in what is run and what that has to do; no sample yet. Texts of *r belong to the subject; `peak` is left for the caller. */
 int  bench_subject_describe(const bench_subject *b, const bench_test *t, bench_result *r, error *err);

@@ -24,7 +24,7 @@ static void put_repeat(const arguments *a, buffer *out) {
             for (size_t k = 0; k < lists[i].l->n; k++) buffer_printf(out, "%s%s", k ? "," : "", lists[i].l->word[k]);
         }
     }
-    buffer_printf(out, " -t %d", a->threads);
+    if (a->threads) buffer_printf(out, " -t %d", a->threads);
 }
 
 static int write_svg(const ladder *l, const char *path, error *err) {
@@ -97,14 +97,14 @@ static void show_event(void *user, const char *name, const char *text) {
 
 int cmd_ladder(int argc, char **argv) {
     static arguments a;
-    a = (arguments){ .models.types = { .word = { "f16", "q8_0" }, .n = 2 }, .gen = 64, .rounds = 5, .threads = crew_cores(), .most_seconds = 4, .output = "md" };
+    a = (arguments){ .models.types = { .word = { "f16", "q8_0" }, .n = 2 }, .gen = 64, .rounds = 5, .most_seconds = 4, .output = "md" };
     const flag model_flags[] = { BENCH_MODEL_FLAGS(a.models, "f16,q8_0") };
     const flag test_flags[] = {
         { "-n --n-gen", "N", "decode so many tokens (64); 0: no such test", .number = &a.gen, .least = 0, .most = 1 << 20 },
         { "-p --n-prompt", "N", "process a prompt of so many tokens too (0: no such test)", .number = &a.prompt, .least = 0, .most = 1 << 20 },
         { "-r --rounds", "N", "each runs every rung of every model once (5)", .number = &a.rounds, .least = 1, .most = BENCH_REPETITIONS_MOST },
         { "--seconds", "S", "a rung that would take longer runs fewer tokens (4)", .real = &a.most_seconds, .least = 0, .most = 3600 },
-        { "-t --threads", "N", "threads (one per core)", .number = &a.threads, .least = 1, .most = 1024 },
+        { "-t --threads", "N", "threads (one per core; of the tuned rung what `ridge tune` found)", .number = &a.threads, .least = 1, .most = 1024 },
         { "--isa", "NAME", "instruction set of the rungs above the scalar one (best)", .text = &a.isa },
     };
     const flag output_flags[] = {
@@ -116,7 +116,7 @@ int cmd_ladder(int argc, char **argv) {
     };
     const command_line line = {
         .usage = "ridge ladder [flags] [-m MODEL | --shape NAME]",
-        .about = "Replays what each step of optimising brought: scalar code, SIMD, panels, fusions. Every rung is a choice of flags that it names;\n"
+        .about = "Replays what each step of optimising brought: scalar code, SIMD, panels, fusions, tuning. Every rung is a choice of flags that it names;\n"
                  "`ridge bench` repeats it with them. Rounds run every rung of every model once, up and down in turn, each beside a probe of the\n"
                  "machine's limits. Without -m and --shape: random weights in the shape of qwen2.5-0.5b.",
         .groups = { FLAG_GROUP("Model", model_flags), FLAG_GROUP("Run", test_flags), FLAG_GROUP("Output", output_flags) },

@@ -1,6 +1,7 @@
 /* Measuring a ladder: see ladder_run.h. */
 #include "cli/ladder_run.h"
 #include <string.h>
+#include "base/events.h"
 #include "base/memory.h"
 #include "cli/bench_subject.h"
 #include "cli/terminal.h"
@@ -31,8 +32,8 @@ static int open_rung(const climb *c, size_t rung, size_t model, bench_subject **
         if (bench_test_positions(&longest) > positions) positions = bench_test_positions(&longest);
     }
     const bench_loading how = {
-        .path = buffer_text(&c->setting->models->path[model]), .isa = r->isa ? r->isa : l->isa, .fuse = r->fuse ? r->fuse : "all", .pack = r->pack,
-        .threads = c->setting->threads, .batch = BATCH, .micro_batch = CHUNK,
+        .path = buffer_text(&c->setting->models->path[model]), .isa = r->isa ? r->isa : l->isa, .fuse = r->fuse ? r->fuse : "all",
+        .pack = r->pack, .tuned = r->tuned, .threads = c->setting->threads, .batch = BATCH, .micro_batch = CHUNK,
     };
     return bench_subject_open(out, &how, positions, err);
 }
@@ -90,7 +91,7 @@ static int fit_cell(climb *c, bench_subject *b, size_t test, size_t rung, size_t
     return 0;
 }
 
-/* From the highest rung down: its instructions have the arithmetic peak that all are measured against. */
+/* From the highest rung down: its instructions have the arithmetic peak that all are measured against, with all threads. */
 static int fit_model(climb *c, size_t model, error *err) {
     model_probes *p = &c->probes[model];
     int code = 0;
@@ -98,7 +99,7 @@ static int fit_model(climb *c, size_t model, error *err) {
         bench_subject *b;
         code = open_rung(c, rung, model, &b, err);
         if (!code && !p->open) {
-            code = bench_subject_probes(b, NULL, &p->pairing, err);
+            code = bench_subject_probes(b, c->setting->threads ? c->setting->threads : crew_cores(), &p->pairing, err);
             p->open = !code;
             if (p->open) pairing_peak_name(&p->pairing, p->peak, sizeof p->peak);
         }
@@ -106,6 +107,29 @@ static int fit_model(climb *c, size_t model, error *err) {
         bench_subject_close(b);
     }
     return code;
+}
+
+/* The tuned rung is no rung where one of the models has nothing from a record. */
+static int check_tuned_rung(climb *c, error *err) {
+    ladder *l = c->ladder;
+    size_t n;
+    const bench_test test = test_of(l, 0, 1);
+    if (!ladder_rungs(&n)[l->n_rungs - 1].tuned) return 0;
+    for (size_t model = 0; model < l->n_models; model++) {
+        bench_subject *b;
+        bench_result *r = &ladder_at(l, 0, 0, model)->result;       /* overwritten later */
+        int code = open_rung(c, l->n_rungs - 1, model, &b, err);
+        if (!code) code = bench_subject_describe(b, &test, r, err);
+        const bool tuned = !code && r->tuned;
+        if (!code && !tuned)
+            event(EVENT_tuning_missing, "no record of `ridge tune` has anything for %s on this machine: the ladder ends without the rung \"%s\". Run "
+                  "`ridge tune` with this model, then the ladder again, unless it has found nothing faster than the defaults.", r->model_type,
+                  ladder_rungs(&n)[l->n_rungs - 1].name);
+        bench_subject_close(b);
+        if (code) return code;
+        if (!tuned) { l->n_rungs--; return 0; }
+    }
+    return 0;
 }
 
 /* ---- rounds ---- */
@@ -149,6 +173,7 @@ static int run_round(climb *c, int round, error *err) {
 int ladder_run(ladder *l, const ladder_setting *setting, error *err) {
     climb c = { .ladder = l, .setting = setting, .probes = memory_new(l->n_models, sizeof *c.probes), .terminal = terminal_is(stderr) };
     int code = c.probes ? 0 : fail_memory(err, l->n_models * sizeof *c.probes, "the probes of a ladder");
+    if (!code) code = check_tuned_rung(&c, err);
     for (size_t model = 0; model < l->n_models && !code; model++) code = fit_model(&c, model, err);
     for (int round = 0; round < setting->rounds && !code; round++) code = run_round(&c, round, err);
     if (c.terminal) fputs("\r\033[K", stderr);

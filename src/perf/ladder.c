@@ -6,12 +6,16 @@
 
 const ladder_rung *ladder_rungs(size_t *n) {
     static const ladder_rung rungs[] = {
-        { "scalar baseline",  "portable scalar code; panels are made just before each use; every step of the plan on its own", "scalar", "none", false },
-        { "SIMD",             "the same kernels in the words of the instruction set",                                     NULL, "none", false },
-        { "panels",           "weights are panels since loading: offsets known beforehand, loads unchecked, one matmul for all formats", NULL, "none", true },
-        { "fused SwiGLU",     "gate and up are one step, and so is SiLU",                                                 NULL, "glu", true },
-        { "fused RMSNorm",    "q, k and v are one step; norms are computed where their result is read",                   NULL, "norm", true },
-        { "fused epilogues",  "bias, rotation, the KV cache's write and the residual sum are done where their input is made", NULL, NULL, true },
+        { .name = "scalar baseline", .adds = "portable scalar code; panels are made just before each use; every step of the plan on its own",
+          .isa = "scalar", .fuse = "none" },
+        { .name = "SIMD", .adds = "the same kernels in the words of the instruction set", .fuse = "none" },
+        { .name = "panels", .adds = "weights are panels since loading: offsets known beforehand, loads unchecked, one matmul for all formats",
+          .fuse = "none", .pack = true },
+        { .name = "fused SwiGLU", .adds = "gate and up are one step, and so is SiLU", .fuse = "glu", .pack = true },
+        { .name = "fused RMSNorm", .adds = "q, k and v are one step; norms are computed where their result is read", .fuse = "norm", .pack = true },
+        { .name = "fused epilogues", .adds = "bias, rotation, the KV cache's write and the residual sum are done where their input is made", .pack = true },
+        { .name = "tuned", .adds = "what `ridge tune` found fastest on this machine: panels side by side, look-ahead, chunks, threads",
+          .pack = true, .tuned = true },
     };
     *n = sizeof rungs / sizeof *rungs;
     return rungs;
@@ -37,8 +41,8 @@ void ladder_flags(const ladder *l, size_t rung, char text[LADDER_FLAGS_ROOM]) {
     size_t n;
     const ladder_rung *r = &ladder_rungs(&n)[rung];
     const char *isa = r->isa ? r->isa : l->isa;
-    snprintf(text, LADDER_FLAGS_ROOM, "%s%.40s%s%s%s", isa ? " --isa " : "", isa ? isa : "", r->pack ? "" : " --no-pack", r->fuse ? " --fuse " : "",
-             r->fuse ? r->fuse : "");
+    snprintf(text, LADDER_FLAGS_ROOM, "%s%.40s%s%s%s%s", isa ? " --isa " : "", isa ? isa : "", r->pack ? "" : " --no-pack", r->fuse ? " --fuse " : "",
+             r->fuse ? r->fuse : "", r->tuned ? "" : " --untuned");
     if (*text) memmove(text, text + 1, strlen(text));           /* less the first space */
 }
 

@@ -8,10 +8,10 @@
 typedef struct {
     const char *name, *adds;        /* "fused SwiGLU"; what it changes beside the rung below, as a sentence's part */
     const char *isa, *fuse;         /* as --isa and --fuse; NULL: that of the ladder, the default */
-    bool        pack;
+    bool        pack, tuned;
 } ladder_rung;
 
-/* All rungs, from the lowest. */
+/* All rungs, from the lowest; only the highest is tuned. */
 const ladder_rung *ladder_rungs(size_t *n);
 
 /* What one rung did with one model in one test; sample i of the result is from round i. */
@@ -26,9 +26,9 @@ enum { LADDER_TESTS_MOST = 2 };
 
 typedef struct {
     const char  *isa;               /* of the rungs above the scalar one, as --isa; NULL: the best. Borrowed */
-    buffer       repeat;            /* "ridge bench --shape qwen2.5-0.5b --type f16,q8_0 -t 2": what a rung's flags are added to */
+    buffer       repeat;            /* "ridge bench --shape qwen2.5-0.5b --type f16,q8_0": what a rung's flags are added to */
     ladder_test  test[LADDER_TESTS_MOST];
-    size_t       n_tests, n_rungs, n_models;
+    size_t       n_tests, n_rungs, n_models;        /* n_rungs: the lowest of all */
     ladder_cell *cells;             /* [n_tests][n_rungs][n_models], owned */
 } ladder;
 
@@ -37,7 +37,7 @@ int  ladder_new(ladder *l, error *err);
 void ladder_free(ladder *l);
 ladder_cell *ladder_at(const ladder *l, size_t test, size_t rung, size_t model);
 
-/* The flags of a rung, "--isa scalar --no-pack --fuse none"; "" for the defaults. */
+/* The flags of a rung, "--isa scalar --no-pack --fuse none --untuned"; "" for the defaults. */
 enum { LADDER_FLAGS_ROOM = 128 };
 void ladder_flags(const ladder *l, size_t rung, char text[LADDER_FLAGS_ROOM]);
 /* "tg64", "pp512". */

@@ -40,17 +40,17 @@ static void md_row(void *user, const ladder_row *row) {
     snprintf(rate, sizeof rate, s->memory_bound ? "%.1f GB/s" : "%.1f Gop/s", s->memory_bound ? s->gb_per_s : s->gop_per_s);
     snprintf(share, sizeof share, "%.1f %% [%.1f, %.1f]", 100 * s->share.median, 100 * s->share.range.low, 100 * s->share.range.high);
     if (*row->flags) snprintf(flags, sizeof flags, "`%s`", row->flags);
-    fprintf(out, "| %-15s | %-20s | %25s | %*s | %*s | %12s | %20s | %6d | %-37s |\n", row->rung->name, row->result->model_type, speed,
+    fprintf(out, "| %-15s | %-20s | %25s | %*s | %*s | %12s | %22s | %6d | %-46s |\n", row->rung->name, row->result->model_type, speed,
             width(22, below), below, width(22, first), first, rate, share, row->result->n_prompt + row->result->n_gen, flags);
 }
 
 static void md_table(const ladder *l, size_t test, FILE *out) {
     const ladder_test *t = &l->test[test];
     fprintf(out, "%s%s %d tokens:\n\n", test ? "\n" : "", t->decodes ? "Decoding" : "A prompt of", t->tokens);
-    fprintf(out, "| %-15s | %-20s | %25s | %22s | %22s | %12s | %20s | %6s | %-37s |\n", "rung", "model", "tok/s, median (min-max)", "over the rung below",
+    fprintf(out, "| %-15s | %-20s | %25s | %22s | %22s | %12s | %22s | %6s | %-46s |\n", "rung", "model", "tok/s, median (min-max)", "over the rung below",
             "over the first", "rate", "of the ceiling", "tokens", "flags");
     fputs("| --------------- | -------------------- | ------------------------: | ---------------------: | ---------------------: | -----------: "
-          "| -------------------: | -----: | ------------------------------------- |\n", out);
+          "| ---------------------: | -----: | ---------------------------------------------- |\n", out);
     each_row(l, test, md_row, out);
 }
 

@@ -93,6 +93,7 @@ void ladder_svg(buffer *b, const ladder *l) {
              r->n == 1 ? "" : "s", build_commit);
     svg_label(b, "note", "start", MARGIN, 48, text);
     for (size_t test = 0; test < l->n_tests; test++) draw_test(b, l, test, most, TITLE + (double)test * one);
-    svg_label(b, "note", "start", MARGIN, height - 16, "Bars: share of the ceiling that was probed beside each run, with its 95 % interval. ×: over the rung below.");
+    svg_label(b, "note", "start", MARGIN, height - 16,
+              "Bars: share of the ceiling that was probed beside each run, with its 95 % interval. ×: over the rung below.");
     svg_end(b);
 }

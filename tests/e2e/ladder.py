@@ -14,6 +14,7 @@ for path in models:
     subprocess.run([tiny, os.path.basename(path)[:-5], "300", path], check=True)
 FILES = ["-m", models[0], "-m", models[1], "-t", "2"]
 RUNGS = ["scalar baseline", "SIMD", "panels", "fused SwiGLU", "fused RMSNorm", "fused epilogues"]
+TUNED = RUNGS + ["tuned"]
 
 
 def run(*arguments, code=0):
@@ -28,6 +29,7 @@ def every_output():
     assert "round 2 of 2: SIMD" in done.stderr and "not_packed" not in done.stderr, done.stderr
     found = json.loads(done.stdout)
     rows = found["results"]
+    assert "tuning_missing" in done.stderr and "ridge tune" in done.stderr and "qwen2 1M F16" in done.stderr, done.stderr
     assert found["rounds"] == 2 and [(r["test"], r["rung"], os.path.basename(r["model_filename"])) for r in rows] == [
         (test, rung, os.path.basename(model)) for test in ("tg6", "pp40") for rung in RUNGS for model in models]
     for row in rows:
@@ -41,7 +43,8 @@ def every_output():
         lines = [json.loads(line) for line in f]
     assert [(l["rung"], l["rung_flags"], l["model_type"]) for l in lines] == [(r["rung"], r["flags"], r["model_type"]) for r in rows]
     page = run("report", history, "-o", "-").stdout
-    assert all(f"<h3>{rung}" in page for rung in RUNGS) and "<code>--isa scalar</code>" in page.replace(" </code>", "</code>") and "tg6" in page and "pp40" in page
+    assert all(f"<h3>{rung}" in page for rung in RUNGS) and "tg6" in page and "pp40" in page
+    assert "<code>--isa scalar</code>" in page.replace(" </code>", "</code>")
     return found
 
 
@@ -67,7 +70,7 @@ def each_rung_again(found):
     for row in found["results"][:2 * len(RUNGS):2]:
         arguments = found["repeat"].split()[1:] + ["-p", "0", "-n", str(row["tokens"]), "-r", "1", "-o", "jsonl"] + row["flags"].split()
         again = json.loads(run(*arguments).stdout.splitlines()[0])
-        for field in ("model_type", "isa", "fuse", "packed", "precise", "n_threads", "n_gen", "n_batch", "n_ubatch", "peak_of"):
+        for field in ("model_type", "isa", "fuse", "packed", "tuned", "precise", "n_threads", "n_gen", "n_batch", "n_ubatch", "peak_of"):
             if field != "peak_of" or row["isa"] != "scalar":            # the ladder holds all rungs against the same peak
                 assert again[field] == row[field], (field, row["flags"], again[field], row[field])
 
@@ -75,11 +78,32 @@ def each_rung_again(found):
 def tables():
     lines = run("ladder", *FILES, "-n", "3", "-r", "1").stdout.splitlines()
     table = [l for l in lines if l.startswith("|")]
-    assert len(table) == 2 + 2 * len(RUNGS) and len({l.count("|") for l in table}) == 1 and len({len(l) for l in table}) == 1, table
+    assert len(table) == 2 + 2 * len(RUNGS) and len({l.count("|") for l in table}) == 1, table
     assert "fused SwiGLU" in table[8] and "`--fuse glu" in table[8]
     rows = list(csv.DictReader(io.StringIO(run("ladder", *FILES[2:], "-n", "0", "-p", "20", "-r", "1", "-o", "csv").stdout)))
     assert [r["rung"] for r in rows] == RUNGS and all(r["test"] == "pp20" and float(r["median_ts"]) > 0 and None not in r.values() for r in rows)
     assert rows[0]["gain_below"] == "" and float(rows[1]["gain_below"]) > 0
+
+
+def the_highest_rung_is_tuned(found):
+    """Once `ridge tune` has recorded something for every model: one knob is enough."""
+    def record(choices):
+        row = found["results"][-1]
+        os.makedirs(directory.name + "/ridge", exist_ok=True)
+        with open(directory.name + "/ridge/tuning.json", "w") as f:
+            json.dump({"version": 1, "machines": {row["machine"]: {"cpu": "x", "backends": {row["backend"]: {"choices": choices}}}}}, f)
+
+    record([{"of": f"f16 {shape}", "knob": "prefetch_bytes", "value": 8192} for shape in ("544x256", "256x544", "1088x256")])
+    arguments = [*FILES[2:], "-n", "2", "-p", "20", "-r", "1", "-o", "json", "--svg", directory.name + "/tuned.svg"]
+    done = run("ladder", *arguments)
+    rows = json.loads(done.stdout)["results"]
+    assert [r["rung"] for r in rows] == 2 * TUNED and [r["tuned"] for r in rows] == 2 * (len(RUNGS) * [False] + [True]), rows
+    assert rows[-1]["flags"] == "" and rows[-2]["flags"] == "--untuned" and "tuning_missing" not in done.stderr, done.stderr
+    check_svg(directory.name + "/tuned.svg", rows)
+    record([])
+    done = run("ladder", *arguments)
+    assert "tuning_missing" in done.stderr and len(json.loads(done.stdout)["results"]) == 2 * len(RUNGS)
+    os.remove(directory.name + "/ridge/tuning.json")
 
 
 def slow_rungs_measure_fewer_tokens():
@@ -93,7 +117,7 @@ def shapes():
     done = run("ladder", "--shape", "smollm2-135m", "--type", "Q4_0", "-n", "2", "-r", "1", "--seconds", "0.01", "-o", "json")
     found = json.loads(done.stdout)
     assert "wrote " in done.stderr and {r["model_type"] for r in found["results"]} == {"llama 135M Q4_0"}
-    assert found["repeat"].startswith("ridge bench --shape smollm2-135m --type Q4_0 -t ")
+    assert found["repeat"] == "ridge bench --shape smollm2-135m --type Q4_0"
 
 
 def mistakes():
@@ -109,6 +133,8 @@ ladder = every_output()
 print("ok every_output")
 each_rung_again(ladder)
 print("ok each_rung_again")
+the_highest_rung_is_tuned(ladder)
+print("ok the_highest_rung_is_tuned")
 for test in (tables, slow_rungs_measure_fewer_tokens, shapes, mistakes):
     test()
     print("ok", test.__name__)

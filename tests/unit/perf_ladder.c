@@ -69,7 +69,8 @@ static void flags_name_what_is_not_the_default(void **state) {
         ladder_flags(&l, rung, seen[rung]);
         for (size_t i = 0; i < rung; i++) assert_string_not_equal(seen[i], seen[rung]);
     }
-    assert_non_null(strstr(seen[0], "--isa scalar --no-pack --fuse none"));
+    assert_non_null(strstr(seen[0], "--isa scalar --no-pack --fuse none --untuned"));
+    assert_string_equal(seen[l.n_rungs - 2], "--untuned");
     assert_string_equal(seen[l.n_rungs - 1], "");
     l.isa = "avx2";
     ladder_flags(&l, 0, text);
