@@ -2,6 +2,7 @@
 #include "engine/session.h"
 #include <string.h>
 #include "base/memory.h"
+#include "engine/candidates.h"
 #include "engine/profile.h"
 
 int ridge_session_open(ridge_session **out, ridge_model *m, error *err) {
