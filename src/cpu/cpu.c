@@ -159,7 +159,15 @@ static int new_scratch(backend *b, error *err) {
     }
     for (int kind = 0; all && kind < ACTIVATION_COUNT; kind++)
         all = (b->prepared[kind] = new_aligned(b, b->options.max_tokens * widest_activation(b, kind, false))) != NULL;
-    return all ? 0 : fail_memory(err, b->options.max_tokens * widest_activation(b, 0, true), "working memory");
+    size_t handed_on = 0;
+    for (size_t i = 0; i < b->plan->n_steps; i++) {
+        const panel_linear *l = &b->linear[i];
+        if (!l->input_ready) continue;
+        const size_t bytes = round_up_size(kernels_activation_bytes(b->kernels, l->matrix[0].kind, l->matrix[0].source->n), 64);
+        if (bytes > handed_on) handed_on = bytes;
+    }
+    all = all && (b->handed_on = new_aligned(b, b->options.max_tokens * handed_on)) != NULL;
+    return all ? 0 : fail_memory(err, b->options.max_tokens * (widest_activation(b, 0, true) + handed_on), "working memory");
 }
 
 static int new_kv(backend *b, error *err) {
@@ -183,6 +191,7 @@ static int cpu_bind(backend *b, const plan *p, const weights *w, error *err) {
     if (!code) code = copy_vectors(b, err);
     if (!code) code = pack_weights(b, err);
     if (!code) code = tuning_bind(b, err);
+    if (!code) link_steps(b);
     if (!code) code = check_kernels(b, err);
     if (!code) code = new_values(b, err);
     if (!code) code = new_scratch(b, err);

@@ -39,15 +39,16 @@ static void prepare_row(const linear_call *c, uint32_t row, uint8_t *const to[AC
 static void prologue(linear_call *c, uint32_t thread) {
     backend *b = c->b;
     const size_t n = b->plan->value[c->s->in[0]].width;
-    const bool own = c->rows <= b->tuning.own_rows;
+    const bool own = c->rows <= b->tuning.own_rows && !c->l->input_ready;
     uint8_t *to[ACTIVATION_COUNT] = {0}, *free_bytes = c->scratch->prepared;
     for (int kind = 0; kind < ACTIVATION_COUNT; kind++) {
         if (!c->l->kinds[kind]) continue;
         c->token_bytes[kind] = round_up_size(kernels_activation_bytes(b->kernels, kind, n), 64);
-        to[kind] = own ? free_bytes : b->prepared[kind];
+        to[kind] = c->l->input_ready ? b->handed_on : own ? free_bytes : b->prepared[kind];
         free_bytes += c->rows * c->token_bytes[kind];
         c->prepared[kind] = to[kind];
     }
+    if (c->l->input_ready) return;
     uint64_t from = 0, end = c->rows;
     if (!own) team_part(c->rows, thread, team_size(b->team), &from, &end);
     for (uint64_t row = from; row < end; row++) prepare_row(c, (uint32_t)row, to);
@@ -108,20 +109,38 @@ static void finish_heads(const linear_call *c, const piece *p, uint32_t row, flo
     else write_result(c, p, row, y);
 }
 
+/* Rows of activation(gate) * up become activations of the next step: rows of n values one behind the other first, in place, for a row is shorter
+ * than the two that it is made of; then their units, which are shorter again, in the room behind them. */
+static void hand_on(const linear_call *c, const piece *p, glu_fn *glu, const float *gate, const float *up, size_t stride) {
+    const backend *b = c->b;
+    const activation_kind kind = c->l->output_kind;
+    const size_t n = (size_t)p->panels * PANEL_ROWS, width = b->plan->value[c->s->out[0]].width;
+    const size_t bytes = kernels_activation_bytes(b->kernels, kind, n), token_bytes = round_up_size(kernels_activation_bytes(b->kernels, kind, width), 64);
+    uint8_t *units = (uint8_t *)(p->y + p->rows * n), *to = b->handed_on + kernels_activation_bytes(b->kernels, kind, (size_t)p->panel * PANEL_ROWS);
+    for (uint32_t r = 0; r < p->rows; r++) glu(p->y + r * n, gate + r * p->ldy, up + r * p->ldy, p->panels, stride);
+    b->kernels->rows.prepare[kind](units, p->y, p->rows * n);
+    for (uint32_t r = 0; r < p->rows; r++) memcpy(to + (p->row + r) * token_bytes, units + r * bytes, bytes);
+}
+
+static void finish_glu(const linear_call *c, const piece *p) {
+    const backend *b = c->b;
+    const bool alternate = c->l->alternate;
+    glu_fn *glu = c->s->glu == GLU_SILU ? b->kernels->rows.glu_silu : b->kernels->rows.glu_gelu;
+    const float *up = p->y + (alternate ? PANEL_ROWS : (size_t)p->panels * PANEL_ROWS);
+    const size_t stride = alternate ? 2 * PANEL_ROWS : PANEL_ROWS;
+    if (c->l->output_kind != ACTIVATION_COUNT) { hand_on(c, p, glu, p->y, up, stride); return; }
+    for (uint32_t r = 0; r < p->rows; r++)
+        glu(value_row(b, c->s->out[0], p->row + r) + (size_t)p->panel * PANEL_ROWS, p->y + r * p->ldy, up + r * p->ldy, p->panels, stride);
+}
+
 static void epilogue(const linear_call *c, const piece *p) {
     const backend *b = c->b;
     const step *s = c->s;
+    if (s->glu != GLU_NONE) { finish_glu(c, p); return; }
     const bool heads = s->writes_kv || s->rotates || s->q_norm != NONE || s->k_norm != NONE;
     const size_t first = (size_t)p->panel * PANEL_ROWS, n = (size_t)p->panels * PANEL_ROWS;
     for (uint32_t r = 0; r < p->rows; r++) {
         float *y = p->y + r * p->ldy;
-        if (s->glu != GLU_NONE) {
-            float *out = value_row(b, s->out[0], p->row + r) + first;
-            const float *up = c->l->alternate ? y + PANEL_ROWS : y + n;
-            const size_t stride = c->l->alternate ? 2 * PANEL_ROWS : PANEL_ROWS;
-            (s->glu == GLU_SILU ? b->kernels->rows.glu_silu : b->kernels->rows.glu_gelu)(out, y, up, p->panels, stride);
-            continue;
-        }
         if (s->bias[p->matrix] != NONE) b->kernels->rows.add(y, y, b->vector[s->bias[p->matrix]] + first, n);
         if (heads) finish_heads(c, p, p->row + r, y);
         else write_result(c, p, p->row + r, y);
@@ -188,5 +207,38 @@ void run_linear(backend *b, const step *s, uint32_t thread) {
                 do_piece(&c, (piece){ .matrix = m, .panel = p, .panels = panels, .row = row, .rows = rows });
             }
         }
+    }
+}
+
+/* --- results handed on --- */
+
+/* The only step that reads v, or NULL. */
+static const step *only_reader(const plan *p, value_id v) {
+    const step *reader = NULL;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const step *s = &p->step[i];
+        if (s->in[0] != v && s->in[1] != v && s->add != v) continue;
+        if (reader) return NULL;
+        reader = s;
+    }
+    return reader;
+}
+
+void link_steps(backend *b) {
+    const plan *p = b->plan;
+    for (size_t i = 0; i < p->n_steps; i++) b->linear[i].output_kind = ACTIVATION_COUNT;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const step *s = &p->step[i];
+        if (s->kind != STEP_linear || s->glu == GLU_NONE || p->value[s->out[0]].width % UNIT) continue;
+        const step *next = only_reader(p, s->out[0]);
+        if (!next || next->kind != STEP_linear || next->norm != NONE || next->in[0] != s->out[0]) continue;
+        panel_linear *reader = &b->linear[next - p->step];
+        const activation_kind kind = reader->matrix[0].kind;
+        if (kind != ACTIVATION_INT8 && kind != ACTIVATION_INT16) continue;      /* the others gain nothing */
+        bool alike = true;
+        for (unsigned m = 1; m < reader->n; m++) alike = alike && reader->matrix[m].kind == kind;
+        if (!alike) continue;
+        b->linear[i].output_kind = kind;
+        reader->input_ready = true;
     }
 }

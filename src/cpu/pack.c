@@ -69,7 +69,7 @@ static uint64_t granules_of(const panel_linear *l, unsigned i) {
 
 static int lay_out_linear(backend *b, panel_linear *l, const step *s, const bool *fits_bf16, size_t *bytes, error *err) {
     l->n = s->n_weights;
-    l->granule = 1;
+    l->granule = s->glu != GLU_NONE ? UNIT / PANEL_ROWS : 1;           /* whole units, so that they can be handed on as activations */
     if (s->writes_kv || s->rotates || s->q_norm != NONE || s->k_norm != NONE) {
         const kv_shape *kv = &b->plan->kv;
         l->granule = least_common_multiple(least_common_multiple(PANEL_ROWS, kv->k_size), kv->v_size) / PANEL_ROWS;

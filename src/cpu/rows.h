@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* out[16 g + i] = activation(gate[stride g + i]) * up[stride g + i]; stride: floats from one group of 16 to the next. out may be gate. */
+typedef void glu_fn(float *out, const float *gate, const float *up, size_t groups, size_t stride);
+
 typedef struct {
     /* One row into the form that a matrix wants: to holds kernels_activation_bytes(n). By activation_kind. */
     void (*prepare[4])(void *to, const float *x, size_t n);
@@ -16,9 +19,7 @@ typedef struct {
     /* The same for each of n_heads pieces of head_size floats that follow each other, in place, one weight [head_size] for all. */
     void (*head_norm)(float *x, const float *weight, uint32_t n_heads, uint32_t head_size, float eps);
 
-    /* out[16 g + i] = activation(gate[stride g + i]) * up[stride g + i]; stride: floats from one group of 16 to the next. */
-    void (*glu_silu)(float *out, const float *gate, const float *up, size_t groups, size_t stride);
-    void (*glu_gelu)(float *out, const float *gate, const float *up, size_t groups, size_t stride);
+    glu_fn *glu_silu, *glu_gelu;
 
     /* out = cap * tanh(x / cap) */
     void (*soft_cap)(float *out, const float *x, size_t n, float cap);

@@ -26,6 +26,8 @@ typedef struct {
     bool         kinds[ACTIVATION_COUNT];   /* the forms of the input that are wanted */
     uint32_t     granule;           /* panels that belong together */
     uint64_t     granules;          /* of all matrices; of one of the two where they alternate */
+    activation_kind output_kind;    /* the form that a GLU's result is brought into at once, for the only step that reads it; ACTIVATION_COUNT: none */
+    bool         input_ready;       /* its input is in that form already */
 } panel_linear;
 
 /* Per thread; nothing of it is read by another thread. */
@@ -58,6 +60,7 @@ struct backend {
     size_t            *value_stride;
     float            **cosine, **sine;      /* [n_ropes]: [max_tokens][n_rotated / 2] of the batch's positions */
     uint8_t           *prepared[ACTIVATION_COUNT];      /* activations of a batch, prepared by all threads together */
+    uint8_t           *handed_on;   /* activations that a step made of its result for the next one: while it still reads its own input */
     size_t             widest;      /* the widest value, padded */
     size_t             panels_room; /* bytes of thread_scratch.panels */
 
@@ -109,6 +112,9 @@ void pack_plain(const panel_matrix *m, uint32_t panel, void *to);
 int check_kernels(const backend *b, error *err);
 
 static inline size_t round_up_size(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+/* linear.c: finds the steps that hand their results on in the form that the next one wants. */
+void link_steps(backend *b);
 
 /* Each runs one step on one thread of the team; all threads call it; the caller passes a barrier behind it. */
 void run_linear(backend *b, const step *s, uint32_t thread);
