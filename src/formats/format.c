@@ -4,6 +4,7 @@
 #include "formats/format.h"
 #include "formats/helpers.h"
 #include "formats/search.h"
+#include "formats/unpack.h"
 #include "formats/blocks.h"
 
 /* Dense panels hold a multiple of four k, so that pairs and two running sums need no special end. */
@@ -37,6 +38,9 @@ static void name##_pack_as_bf16(uint16_t *panel, const void *rows, size_t row_by
         for (size_t k = 0; k < n; k++)                                                                                      \
             panel[by_pair(k, r)] = f32_to_bf16(name##_value(((const value_##name *)((const char *)rows + r * row_bytes))[k])); \
 }                                                                                                                           \
+static void name##_panel_row(float *y, const void *panel, size_t r, size_t n) {                                             \
+    for (size_t k = 0; k < n; k++) y[k] = name##_value(((const value_##name *)panel)[PLACE_##name(k, r)]);                  \
+}                                                                                                                           \
 static bool name##_row_fits_bf16(const void *row, size_t n) {                                                               \
     bool fits = true;                                                                                                       \
     for (size_t k = 0; k < n; k++) fits &= name##_fits_bf16(((const value_##name *)row)[k]);                                \
@@ -53,6 +57,13 @@ static void name##_pack(void *panel, const void *rows, size_t row_bytes, size_t 
         for (size_t r = 0; r < PANEL_ROWS; r++)                                                                             \
             name##_pack_row((panel_##name *)panel + b, (int)r,                                                              \
                             r < n_rows ? (const block_##name *)((const char *)rows + r * row_bytes) + b : &zero);           \
+}                                                                                                                           \
+static void name##_panel_row(float *y, const void *panel, size_t r, size_t n) {                                             \
+    for (size_t b = 0; b < n / per_block; b++) {                                                                            \
+        block_##name block;                                                                                                 \
+        name##_unpack_row(&block, (const panel_##name *)panel + b, (int)r);                                                 \
+        name##_dequantize_block(y + b * per_block, &block);                                                                 \
+    }                                                                                                                       \
 }
 #include "formats/list.h"
 
@@ -96,6 +107,13 @@ void format_pack_as_bf16(const format *f, void *panel, const void *rows, size_t 
     switch (f - formats) {
 #define DENSE(name, ...) case FORMAT_##name: name##_pack_as_bf16(panel, rows, row_bytes, n_rows, n); break;
 #define QUANTISED(name, ...)
+#include "formats/list.h"
+    }
+}
+
+void format_panel_row(const format *f, float *y, const void *panel, size_t r, size_t n) {
+    switch (f - formats) {
+#define FORMAT(name, ...) case FORMAT_##name: name##_panel_row(y, panel, r, n); break;
 #include "formats/list.h"
     }
 }

@@ -18,6 +18,11 @@ static inline void spread(uint8_t (*to)[16][4], int r, const void *from, int n) 
     for (int i = 0; i < n; i++) to[i / 4][r][i % 4] = ((const uint8_t *)from)[i];
 }
 
+/* The same way back. */
+static inline void gather(void *to, const uint8_t (*from)[16][4], int r, int n) {
+    for (int i = 0; i < n; i++) ((uint8_t *)to)[i] = from[i / 4][r][i % 4];
+}
+
 /* The first of the values with the largest magnitude, with its sign; 0 where all are zero. */
 static inline float value_of_largest_magnitude(const float *x, int n) {
     float magnitude = 0, value = 0;

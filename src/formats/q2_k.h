@@ -31,6 +31,12 @@ static void q2_k_pack_row(panel_q2_k *p, int r, const block_q2_k *b) {
     spread(p->s, r, b->s, sizeof b->s);
     spread(p->q[0], r, b->q, sizeof b->q);
 }
+static void q2_k_unpack_row(block_q2_k *b, const panel_q2_k *p, int r) {
+    b->d = p->d[r];
+    b->dmin = p->dmin[r];
+    gather(b->s, p->s, r, sizeof b->s);
+    gather(b->q, p->q[0], r, sizeof b->q);
+}
 static void q2_k_dequantize_block(float *y, const block_q2_k *b) {
     for (int k = 0; k < 256; k++)
         y[k] = f16_to_f32(b->d) * (float)((b->s[k / 16] & 15) * q2_k_code(b, k)) - f16_to_f32(b->dmin) * (float)(b->s[k / 16] >> 4);

@@ -39,6 +39,12 @@ static void q3_k_pack_row(panel_q3_k *p, int r, const block_q3_k *b) {
     spread(p->h, r, b->h, sizeof b->h);
     spread(p->q[0], r, b->q, sizeof b->q);
 }
+static void q3_k_unpack_row(block_q3_k *b, const panel_q3_k *p, int r) {
+    b->d = p->d[r];
+    gather(b->s, p->s, r, sizeof b->s);
+    gather(b->h, p->h, r, sizeof b->h);
+    gather(b->q, p->q[0], r, sizeof b->q);
+}
 static void q3_k_dequantize_block(float *y, const block_q3_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(q3_k_scale_of(b, k / 16) * (q3_k_code(b, k) - 4));
 }

@@ -21,6 +21,10 @@ static void q4_0_pack_row(panel_q4_0 *p, int r, const block_q4_0 *b) {
     p->d[r] = b->d;
     for (int j = 0; j < 16; j++) p->q[j / 4][r][j % 4] = b->q[j];
 }
+static void q4_0_unpack_row(block_q4_0 *b, const panel_q4_0 *p, int r) {
+    b->d = p->d[r];
+    gather(b->q, p->q, r, sizeof b->q);
+}
 static void q4_0_dequantize_block(float *y, const block_q4_0 *b) {
     for (int j = 0; j < 16; j++) {
         y[j]      = f16_to_f32(b->d) * (float)((b->q[j] & 15) - 8);

@@ -24,6 +24,11 @@ static void q4_1_pack_row(panel_q4_1 *p, int r, const block_q4_1 *b) {
     p->m[r] = b->m;
     for (int j = 0; j < 16; j++) p->q[j / 4][r][j % 4] = b->q[j];
 }
+static void q4_1_unpack_row(block_q4_1 *b, const panel_q4_1 *p, int r) {
+    b->d = p->d[r];
+    b->m = p->m[r];
+    gather(b->q, p->q, r, sizeof b->q);
+}
 static void q4_1_dequantize_block(float *y, const block_q4_1 *b) {
     for (int j = 0; j < 16; j++) {
         y[j]      = f16_to_f32(b->d) * (float)(b->q[j] & 15) + f16_to_f32(b->m);

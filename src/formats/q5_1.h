@@ -28,6 +28,11 @@ static void q5_1_pack_row(panel_q5_1 *p, int r, const block_q5_1 *b) {
     for (int j = 0; j < 16; j++) p->q[j / 4][r][j % 4] = b->q[j];
     for (int j = 0; j < 4; j++) p->h[r][j] = every_fourth_bit(b->h, j);
 }
+static void q5_1_unpack_row(block_q5_1 *b, const panel_q5_1 *p, int r) {
+    *b = (block_q5_1){ .d = p->d[r], .m = p->m[r] };
+    gather(b->q, p->q, r, sizeof b->q);
+    for (int i = 0; i < 32; i++) set_bit(b->h, i, p->h[r][i % 4] >> i / 4 & 1);
+}
 static void q5_1_dequantize_block(float *y, const block_q5_1 *b) {
     for (int j = 0; j < 16; j++) {
         y[j]      = f16_to_f32(b->d) * (float)((b->q[j] & 15) + 16 * bit_of(b->h, j)) + f16_to_f32(b->m);

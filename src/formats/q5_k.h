@@ -30,6 +30,13 @@ static void q5_k_pack_row(panel_q5_k *p, int r, const block_q5_k *b) {
     spread(p->h, r, b->h, sizeof b->h);
     spread(p->q[0], r, b->q, sizeof b->q);
 }
+static void q5_k_unpack_row(block_q5_k *b, const panel_q5_k *p, int r) {
+    b->d = p->d[r];
+    b->dmin = p->dmin[r];
+    gather(b->s, p->s, r, sizeof b->s);
+    gather(b->h, p->h, r, sizeof b->h);
+    gather(b->q, p->q[0], r, sizeof b->q);
+}
 static void q5_k_dequantize_block(float *y, const block_q5_k *b) {
     for (int k = 0; k < 256; k++) {
         const int u = k / 32, code = (b->q[k / 64 * 32 + k % 32] >> u % 2 * 4 & 15) | (b->h[k % 32] >> u & 1) << 4;

@@ -22,6 +22,10 @@ static void q8_0_pack_row(panel_q8_0 *p, int r, const block_q8_0 *b) {
     p->d[r] = b->d;
     for (int k = 0; k < 32; k++) p->q[k / 4][r][k % 4] = (uint8_t)(b->q[k] + 128);
 }
+static void q8_0_unpack_row(block_q8_0 *b, const panel_q8_0 *p, int r) {
+    b->d = p->d[r];
+    for (int k = 0; k < 32; k++) b->q[k] = (int8_t)(p->q[k / 4][r][k % 4] - 128);
+}
 static void q8_0_dequantize_block(float *y, const block_q8_0 *b) {
     for (int k = 0; k < 32; k++) y[k] = f16_to_f32(b->d) * b->q[k];
 }

@@ -8,7 +8,7 @@
 #include "base/files.h"
 #include "base/half.h"
 #include "base/memory.h"
-#include "formats/format.h"
+#include "formats/unpack.h"
 #include "vectors.h"
 
 /* Says what was wrong, then fails the test. */
@@ -133,6 +133,44 @@ static void bf16_holds_what_it_says(void **state) {
     assert_false(format_row_fits_bf16(&formats[FORMAT_f32], &third, 1));
 }
 
+static void expect_row(const format *f, const void *panel, size_t r, size_t n, const float *want) {
+    float got[N];
+    format_panel_row(f, got, panel, r, n);
+    if (memcmp(got, want, n * sizeof *got)) fail_test("%s: row %zu of %zu values is another one behind packing", f->name, r, n);
+}
+
+/* Random values through the quantiser, so that every bit of a block is used; a full panel and one of five rows. */
+static void rows_come_out_of_panels_as_they_went_in(void **state) {
+    (void)state;
+    for (int i = 0; i < FORMAT_COUNT; i++) {
+        const format *f = &formats[i];
+        const size_t n = f->block_k > 1 ? N : N - 3, row_bytes = format_row_bytes(f, n);       /* dense panels pad k to a multiple of four */
+        unsigned char *rows = memory_new_aligned(ROWS * row_bytes), *panel = memory_new_aligned(f->panel_bytes(n));
+        assert_true(rows && panel);
+        static float x[N], want[ROWS][N];
+        for (size_t r = 0; r < ROWS; r++) {
+            for (size_t k = 0; k < n; k++) x[k] = (float)((double)(int64_t)random_bits() * 0x1p-63);
+            f->quantize(rows + r * row_bytes, x, n);
+            f->dequantize(want[r], rows + r * row_bytes, n);
+        }
+        f->pack(panel, rows, row_bytes, ROWS, n);
+        for (size_t r = 0; r < ROWS; r++) expect_row(f, panel, r, n, want[r]);
+        f->pack(panel, rows, row_bytes, 5, n);
+        for (size_t r = 0; r < 5; r++) expect_row(f, panel, r, n, want[r]);
+        if (f->arithmetic == ARITHMETIC_F32) {                          /* what bf16 holds is kept in bf16 panels */
+            for (size_t r = 0; r < ROWS; r++) {
+                for (size_t k = 0; k < n; k++) want[r][k] = bf16_to_f32(f32_to_bf16(want[r][k] + (want[r][k] < 0 ? -1 : 1)));
+                f->quantize(rows + r * row_bytes, want[r], n);
+                assert_true(format_row_fits_bf16(f, rows + r * row_bytes, n));
+            }
+            format_pack_as_bf16(f, panel, rows, row_bytes, ROWS, n);
+            for (size_t r = 0; r < ROWS; r++) expect_row(&formats[FORMAT_bf16], panel, r, n, want[r]);
+        }
+        memory_free(rows);
+        memory_free(panel);
+    }
+}
+
 static void formats_are_found(void **state) {
     (void)state;
     for (int i = 0; i < FORMAT_COUNT; i++) {
@@ -154,6 +192,7 @@ int main(void) {
         cmocka_unit_test(formats_are_found),
         cmocka_unit_test(bf16_holds_what_it_says),
         cmocka_unit_test(quantising_is_close_and_keeps_zero),
+        cmocka_unit_test(rows_come_out_of_panels_as_they_went_in),
         cmocka_unit_test(values_are_exact),
         cmocka_unit_test(quantisers_give_the_reference_bytes),
     };
