@@ -6,8 +6,9 @@
 
 enum { ROWS_LOOKED_AT = 4 };
 
-/* True where bf16 holds a dense weight exactly, by a few rows from its whole length: those of a trained model tell. */
+/* True where bf16 holds a dense weight exactly, by a few rows from its whole length: those of a trained model tell. A packed file knows. */
 static bool looks_like_bf16(const weight *w) {
+    if (!w->data) return w->panels.format->arithmetic == ARITHMETIC_BF16;
     for (uint32_t i = 0; i < ROWS_LOOKED_AT; i++) {
         const uint64_t row = (uint64_t)w->rows * i / ROWS_LOOKED_AT;
         if (!format_row_fits_bf16(w->format, (const char *)w->data + row * w->row_bytes, w->n)) return false;

@@ -2,6 +2,7 @@
  * gguf_values.c its values. The metadata of a split model is that of its first part; the others repeat only split.*. */
 #include "model/gguf.h"
 #include "base/memory.h"
+#include "model/gguf_packed.h"
 #include "model/gguf_parse.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@ struct gguf {
     gguf_tensor *tensors;       /* of all parts, in order */
     size_t       n_tensors;
     gguf_names   tensor_names;
+    gguf_panels *panels;        /* of a packed file: what its tensors point to */
+    uint32_t     packed_version;
 };
 
 /* split.X of a part; `absent` where the key is missing. */
@@ -97,6 +100,19 @@ static int open_parts(gguf *g, gguf_file *one, uint64_t count, const char *path,
     return 0;
 }
 
+static int index_tensors(gguf *g, error *err) {
+    size_t twice = 0;
+    const int code = gguf_names_build(&g->tensor_names, g->tensors, sizeof *g->tensors, g->n_tensors, &twice);
+    if (code == RIDGE_E_NO_MEMORY) return fail_memory(err, g->n_tensors * 16, "the index of a model's tensors");
+    if (!code) return 0;
+    char name[GGUF_NAME_TEXT];
+    const gguf_tensor *t = &g->tensors[twice];
+    const mapped_file *file = &g->parts[t->part].file;
+    fail(err, code, "tensor %s, offset %zu: a second tensor of the same name", gguf_name_text(t->name, name),
+         (size_t)((const unsigned char *)t->name.text - file->data) - 8);
+    return gguf_fail_in_file(err, code, file->path);
+}
+
 /* One list of the tensors of all parts, and its index. */
 static int join_tensors(gguf *g, error *err) {
     if (g->n_parts == 1) {
@@ -114,18 +130,22 @@ static int join_tensors(gguf *g, error *err) {
             g->parts[i].tensors = NULL;
         }
     }
-    size_t twice = 0;
-    const int code = gguf_names_build(&g->tensor_names, g->tensors, sizeof *g->tensors, g->n_tensors, &twice);
-    if (code == RIDGE_E_NO_MEMORY) return fail_memory(err, g->n_tensors * 16, "the index of a model's tensors");
-    if (code) {
-        char name[GGUF_NAME_TEXT];
-        const gguf_tensor *t = &g->tensors[twice];
-        const mapped_file *file = &g->parts[t->part].file;
-        fail(err, code, "tensor %s, offset %zu: a second tensor of the same name", gguf_name_text(t->name, name),
-             (size_t)((const unsigned char *)t->name.text - file->data) - 8);
-        return gguf_fail_in_file(err, code, file->path);
-    }
-    return 0;
+    return index_tensors(g, err);
+}
+
+/* Of a packed file: puts the tensors that it was made of in the place of those that hold their panels. */
+static int restore_tensors(gguf *g, error *err) {
+    gguf_packed packed;
+    int code = gguf_packed_read(&packed, &g->parts[0], g->tensors, g->n_tensors, &g->tensor_names, err);
+    if (code) return gguf_fail_in_file(err, code, g->parts[0].file.path);
+    if (!packed.version) return 0;
+    memory_free(g->tensors);
+    gguf_names_free(&g->tensor_names);
+    g->tensors = packed.tensors;
+    g->n_tensors = packed.n_tensors;
+    g->panels = packed.panels;
+    g->packed_version = packed.version;
+    return index_tensors(g, err);
 }
 
 int gguf_open(gguf **out, const char *path, error *err) {
@@ -139,6 +159,7 @@ int gguf_open(gguf **out, const char *path, error *err) {
     if (!code) code = count > 1 ? open_parts(g, &part, count, path, err) : append_part(g, &part, err);
     gguf_file_close(&part);
     if (!code) code = join_tensors(g, err);
+    if (!code) code = restore_tensors(g, err);
     if (code) gguf_close(g);
     else *out = g;
     return code;
@@ -150,6 +171,7 @@ void gguf_close(gguf *g) {
     gguf_names_free(&g->tensor_names);
     memory_free(g->parts);
     memory_free(g->tensors);
+    memory_free(g->panels);
     memory_free(g);
 }
 
@@ -157,6 +179,7 @@ size_t             gguf_n_parts(const gguf *g)                  { return g->n_pa
 const mapped_file *gguf_part(const gguf *g, size_t part)        { return &g->parts[part].file; }
 uint32_t           gguf_version(const gguf *g)                  { return g->parts[0].version; }
 uint64_t           gguf_alignment(const gguf *g)                { return g->parts[0].alignment; }
+uint32_t           gguf_packed_version(const gguf *g)           { return g->packed_version; }
 size_t             gguf_n_values(const gguf *g)                 { return g->parts[0].n_values; }
 const gguf_value  *gguf_value_at(const gguf *g, size_t i)       { return &g->parts[0].values[i]; }
 size_t             gguf_n_tensors(const gguf *g)                { return g->n_tensors; }

@@ -2,7 +2,8 @@
  *
  * Everything a file claims is checked against the file's size before it is touched; nothing is copied that can be
  * pointed to, and arrays are walked lazily. Opening reads the header and the table of tensors only. A split model
- * (NAME-00001-of-00003.gguf) is opened by any of its parts and behaves as one file. */
+ * (NAME-00001-of-00003.gguf) is opened by any of its parts and behaves as one file. A packed file (docs/packed-file.md)
+ * lists the tensors of the file that it was made of: their names, types and shapes, with panels in place of rows. */
 #pragma once
 #include "base/error.h"
 #include "base/files.h"
@@ -27,6 +28,14 @@ typedef struct {
     size_t               bytes;         /* of all elements */
 } gguf_value;
 
+/* Rows [first_row, first_row + rows) of a tensor as panels of 16 rows (formats/format.h). */
+typedef struct {
+    uint32_t             first_row, rows;
+    const format        *format;        /* of the panels: the tensor's own, or bf16 where that holds every value of a dense one */
+    size_t               stride;        /* bytes from one panel to the next: a multiple of 64 */
+    const unsigned char *data;          /* the first panel: inside the mapping, 64-byte aligned */
+} gguf_panels;
+
 typedef struct {
     gguf_string   name;
     uint32_t      type;                             /* ggml's number; format_by_gguf_type() may not know it */
@@ -35,7 +44,9 @@ typedef struct {
     uint32_t      part;                             /* which file of a split model */
     uint64_t      offset;                           /* from the start of that file */
     uint64_t      bytes;
-    const unsigned char *data;                      /* inside the mapping */
+    const unsigned char *data;                      /* rows, inside the mapping; NULL where there are panels instead */
+    const gguf_panels *panels;                      /* [n_panels] slices of a packed matrix; NULL: it has rows */
+    size_t        n_panels;
 } gguf_tensor;
 
 typedef struct gguf gguf;
@@ -48,6 +59,7 @@ size_t             gguf_n_parts(const gguf *g);
 const mapped_file *gguf_part(const gguf *g, size_t part);
 uint32_t           gguf_version(const gguf *g);
 uint64_t           gguf_alignment(const gguf *g);
+uint32_t           gguf_packed_version(const gguf *g);      /* 0: no packed file */
 
 size_t             gguf_n_values(const gguf *g);
 const gguf_value  *gguf_value_at(const gguf *g, size_t i);

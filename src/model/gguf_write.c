@@ -35,6 +35,7 @@ void gguf_write_array(gguf_header *h, const char *key, gguf_value_type type, uin
 
 void gguf_write_element_u32(gguf_header *h, uint32_t v)      { put_u32(&h->values, v); }
 void gguf_write_element_text(gguf_header *h, const char *v)  { put_string(&h->values, v, strlen(v)); }
+void gguf_write_element_string(gguf_header *h, gguf_string v) { put_string(&h->values, v.text, v.n); }
 
 void gguf_write_value(gguf_header *h, const gguf_value *v) {
     put_key(h, v->key.text, v->key.n, v->is_array ? GGUF_ARRAY : v->type);
@@ -123,6 +124,8 @@ int gguf_write_open(gguf_output **out, const char *path, const gguf_header *h, e
     else *out = o;
     return code;
 }
+
+uint64_t gguf_write_data_start(const gguf_output *o) { return o->data_at; }
 
 int gguf_write_data(gguf_output *o, uint64_t at, const void *data, size_t n) { return write_at(o->file, data, n, o->data_at + at); }
 

@@ -16,10 +16,11 @@ typedef struct {
 void gguf_write_u32(gguf_header *h, const char *key, uint32_t v);
 void gguf_write_f32(gguf_header *h, const char *key, float v);
 void gguf_write_text(gguf_header *h, const char *key, const char *v);
-/* An array's beginning: n elements follow by gguf_write_element_u32 (also for i32) or gguf_write_element_text. */
+/* An array's beginning: n elements follow by gguf_write_element_u32 (also for i32), gguf_write_element_text or _string. */
 void gguf_write_array(gguf_header *h, const char *key, gguf_value_type type, uint64_t n);
 void gguf_write_element_u32(gguf_header *h, uint32_t v);
 void gguf_write_element_text(gguf_header *h, const char *v);
+void gguf_write_element_string(gguf_header *h, gguf_string v);
 /* A key and value as another file has them. */
 void gguf_write_value(gguf_header *h, const gguf_value *v);
 
@@ -31,6 +32,8 @@ void gguf_header_free(gguf_header *h);
 typedef struct gguf_output gguf_output;
 /* Creates the temporary file, writes the header and makes the file as long as it will be. */
 int  gguf_write_open(gguf_output **out, const char *path, const gguf_header *h, error *err);
+/* Where the data begin in the file: a multiple of the alignment. */
+uint64_t gguf_write_data_start(const gguf_output *o);
 /* Bytes of the data from offset `at` on. Any thread. 0, or errno. */
 int  gguf_write_data(gguf_output *o, uint64_t at, const void *data, size_t n);
 /* Gives the file its name, in place of what had it before, and frees o; on failure the temporary file is gone. sync: the bytes are

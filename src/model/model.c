@@ -45,6 +45,18 @@ static int wrong_type(const gguf_tensor *t, const char *name, error *err) {
     return code;
 }
 
+/* A packed file has matrices only, each cut as the plan wants it. */
+static int resolve_panels(weight *w, const gguf_tensor *t, const plan_tensor *want, error *err) {
+    for (size_t i = 0; i < t->n_panels && !want->is_vector; i++) {
+        const gguf_panels *p = &t->panels[i];
+        if (p->first_row != want->first_row || p->rows != want->rows) continue;
+        w->panels = (weight_panels){ .format = p->format, .data = p->data, .stride = p->stride };
+        return 0;
+    }
+    return fail(err, RIDGE_E_BAD_FILE, "%s: this packed file has no panels of rows %u to %u; pack the original file again.",
+                want->name, want->first_row, want->first_row + want->rows - 1);
+}
+
 /* One tensor of the plan: found, of a type that Ridge has, of the expected shape, wholly inside the file. */
 static int resolve(weight *w, const gguf *file, const plan_tensor *want, error *err) {
     const gguf_tensor *t = gguf_find_tensor(file, want->name);
@@ -58,11 +70,12 @@ static int resolve(weight *w, const gguf *file, const plan_tensor *want, error *
     if (want->n % f->block_k)
         return fail(err, RIDGE_E_UNSUPPORTED, "%s: rows of %u values, but %s comes in blocks of %zu.", want->name, want->n, f->name, f->block_k);
     const size_t row_bytes = format_row_bytes(f, want->n);
+    *w = (weight){ .format = f, .row_bytes = row_bytes, .rows = want->rows, .n = want->n, .file = gguf_part(file, t->part) };
+    if (t->panels) return resolve_panels(w, t, want, err);
     uint64_t bytes;
     if (!checked_mul(row_bytes, want->file_rows, &bytes) || bytes > t->bytes)
         return fail(err, RIDGE_E_BAD_FILE, "%s: %llu bytes in the file, fewer than its shape needs.", want->name, (unsigned long long)t->bytes);
-    *w = (weight){ .format = f, .data = t->data + want->first_row * row_bytes, .row_bytes = row_bytes,
-                   .rows = want->rows, .n = want->n, .file = gguf_part(file, t->part) };
+    w->data = t->data + want->first_row * row_bytes;
     return 0;
 }
 

@@ -220,7 +220,7 @@ static void run_embed(reference *r, const step *s) {
     float *out = r->value[s->out[0]];
     for (size_t t = 0; t < r->n_tokens; t++) {
         const int32_t token = r->part[t]->tokens[r->position[t] - r->part[t]->first_position];
-        table->format->dequantize(out + t * table->n, (const char *)table->data + (size_t)token * table->row_bytes, table->n);
+        weight_row(table, (size_t)token, out + t * table->n);
     }
     reference_scale(out, out, r->n_tokens, table->n, s->scale);
 }

@@ -64,7 +64,7 @@ void reference_matmul(float *y, const float *x, size_t n_rows, const weight *w, 
         const size_t rows = w->rows - first < BLOCK_ROWS ? w->rows - first : BLOCK_ROWS;
         memset(block, 0, BLOCK_ROWS * n * sizeof *block);
         for (size_t r = 0; r < rows; r++) {
-            w->format->dequantize(row, (const char *)w->data + (first + r) * w->row_bytes, w->n);
+            weight_row(w, first + r, row);
             widen(block + r * n, row, w->n);
         }
         for (size_t t = 0; t < n_rows; t += TILE_TOKENS)

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "formats/unpack.h"
 #include "fuzz/replay.h"
-#include "model/gguf.h"
+#include "model/gguf_packed.h"
 #include "support/gguf_writer.h"
 #include "support/memory_file.h"
 
@@ -47,7 +48,32 @@ static void read_value(const gguf *g, const gguf_value *v) {
     memory_free(key);
 }
 
+/* Every panel lies inside a file, and its rows can be read. */
+static void read_panels(const gguf *g, const gguf_tensor *t) {
+    const gguf_type_info *type = gguf_type(t->type);
+    CHECK(type && t->dimension[0] % type->block_k == 0 && !t->data && t->n_panels && t->part < gguf_n_parts(g));
+    const mapped_file *file = gguf_part(g, t->part);
+    const size_t n = (size_t)t->dimension[0];
+    float *row = memory_new(n, sizeof *row);
+    CHECK(row);
+    for (size_t i = 0; i < t->n_panels; i++) {
+        const gguf_panels *p = &t->panels[i];
+        CHECK((uint64_t)p->first_row + p->rows <= t->dimension[1] && p->rows && (uintptr_t)p->data % 64 == 0 && p->stride % 64 == 0);
+        for (size_t r = 0; r < p->rows; r++) {
+            const unsigned char *panel = p->data + r / PANEL_ROWS * p->stride;
+            CHECK(panel >= file->data && p->format->panel_bytes(n) <= (size_t)(file->data + file->size - panel));
+            format_panel_row(p->format, row, panel, r % PANEL_ROWS, n);
+            sum += (double)row[0];
+        }
+    }
+    memory_free(row);
+}
+
 static void read_tensor(const gguf *g, const gguf_tensor *t) {
+    if (t->panels) {
+        read_panels(g, t);
+        return;
+    }
     const gguf_type_info *type = gguf_type(t->type);
     CHECK(type && t->dimension[0] % type->block_k == 0);
     CHECK(t->bytes == t->dimension[0] / type->block_k * type->block_bytes * t->dimension[1] * t->dimension[2] * t->dimension[3]);
@@ -102,6 +128,46 @@ static void build_small(buffer *file) {
     gguf_writer_free(&w);
 }
 
+/* A packed file: gate and up in one stream, a dense matrix kept as bf16 in another, in two slices, and a vector. */
+static void build_packed(buffer *file) {
+    enum { N = 64, GATE_PANEL = 1088, SLICE_PANEL = 2048 };
+    const packed_matrix matrices[] = {
+#define M(called, held, ...) { .name = { called, sizeof called - 1 }, .stream = { held, sizeof held - 1 }, .columns = N, __VA_ARGS__ }
+        M("gate", "ridge.panels.gate", .type = 8, .tensor_rows = 40, .rows = 40, .panel_type = 8, .offset = 0, .stride = 2 * GATE_PANEL),
+        M("up", "ridge.panels.gate", .type = 8, .tensor_rows = 40, .rows = 40, .panel_type = 8, .offset = GATE_PANEL, .stride = 2 * GATE_PANEL),
+        M("qk", "ridge.panels.q", .type = 1, .tensor_rows = 48, .rows = 16, .panel_type = 30, .stride = SLICE_PANEL),
+        M("qk", "ridge.panels.k", .type = 1, .tensor_rows = 48, .first_row = 16, .rows = 32, .panel_type = 30, .stride = SLICE_PANEL),
+#undef M
+    };
+    gguf_header h = {0};
+    gguf_packed_write(&h, matrices, sizeof matrices / sizeof *matrices);
+    gguf_writer w = { .alignment = 64 };
+    gguf_writer_string(&w, "general.architecture", "llama");
+    buffer_append(&w.values, h.values.data, h.values.n);
+    w.n_values += h.n_values;
+    gguf_header_free(&h);
+    gguf_writer_tensor(&w, "norm", 0, 1, (const uint64_t[]){ N }, NULL, N * sizeof(float));
+    gguf_writer_tensor(&w, "ridge.panels.gate", 24, 2, (const uint64_t[]){ GATE_PANEL, 6 }, NULL, 6 * GATE_PANEL);
+    gguf_writer_tensor(&w, "ridge.panels.q", 24, 2, (const uint64_t[]){ SLICE_PANEL, 1 }, NULL, SLICE_PANEL);
+    gguf_writer_tensor(&w, "ridge.panels.k", 24, 2, (const uint64_t[]){ SLICE_PANEL, 2 }, NULL, 2 * SLICE_PANEL);
+    gguf_writer_build(&w, file);
+    gguf_writer_free(&w);
+}
+
+static void replay_packed(void) {
+    buffer file = {0};
+    build_packed(&file);
+    const uint8_t *data = (const uint8_t *)file.data;
+    const size_t opened_before = opened, refused_before = refused, head = file.n - (6 * 1088 + 3 * 2048);      /* all before the panels */
+    LLVMFuzzerTestOneInput(data, file.n);
+    CHECK(opened == opened_before + 1 && refused == refused_before);
+    replay_truncations(data, head);
+    CHECK(opened == opened_before + 1 && refused == refused_before + head);
+    replay_mutations(data, file.n, 6000, 2);
+    CHECK(opened > opened_before + 1000 && refused > refused_before + head + 1000);
+    buffer_free(&file);
+}
+
 int main(void) {
     buffer file = {0};
     build_small(&file);
@@ -113,6 +179,7 @@ int main(void) {
     CHECK(opened == 1 + padding && refused == file.n - padding);
     replay_mutations(data, file.n, 3000, 1);
     CHECK(opened > 100 && refused > 1000);
+    replay_packed();
     const size_t kept = replay_corpus("gguf");
     CHECK(kept > 0);
     printf("%zu opened, %zu refused, of these %zu from the corpus\n", opened, refused, kept);

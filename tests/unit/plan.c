@@ -462,7 +462,7 @@ static void the_reference_refuses_bad_batches(void **state) {
     random_state = 5;
     assert_int_equal(build_random(&p, &err), 0);
     weight *w = memory_new(p->n_tensors, sizeof *w);
-    for (size_t i = 0; i < p->n_tensors; i++) w[i] = (weight){ &formats[FORMAT_f32], data, N * 4, p->tensor[i].rows, N, NULL };
+    for (size_t i = 0; i < p->n_tensors; i++) w[i] = (weight){ .format = &formats[FORMAT_f32], .data = data, .row_bytes = N * 4, .rows = p->tensor[i].rows, .n = N };
     const weights ws = { w, p->n_tensors };
     assert_int_equal(reference_new(&r, p, &ws, 1, &err), 0);
     int32_t tokens[] = { 0, N }, pages[] = { 0, 1 };
