@@ -14,8 +14,8 @@ int  mapped_file_open(mapped_file *f, const char *path, error *err);
 void mapped_file_close(mapped_file *f);
 /* Tells the system that [from, from + bytes) will not be needed soon: its pages leave this process's memory. */
 void mapped_file_drop(const mapped_file *f, size_t from, size_t bytes);
-/* Asks the system to read [from, from + bytes) ahead. */
-void mapped_file_want(const mapped_file *f, size_t from, size_t bytes);
+/* Brings [from, from + bytes) into memory and into this process's page table, so that reading it later costs no fault. */
+void mapped_file_touch(const mapped_file *f, size_t from, size_t bytes);
 
 /* Appends the whole file to *out; RIDGE_E_IO naming path, or RIDGE_E_UNSUPPORTED above max_bytes. "-" reads standard input. */
 int read_whole_file(const char *path, size_t max_bytes, buffer *out, error *err);

@@ -23,16 +23,16 @@ static int refuse(const backend *b, const panel_matrix *m, const char *what, err
 static int compare(const backend *b, const panel_matrix *m, trial *t, error *err) {
     const uint32_t n = m->source->n, n_rows = m->source->rows < PANEL_ROWS ? m->source->rows : PANEL_ROWS;
     const cpu_kernels *plain = kernels_all[kernels_all_n - 1];
-    pack_plain(m, 0, t->panel);
+    if (m->source->data) pack_plain(m, 0, t->panel);
     const void *panel = m->packed ? m->packed : t->panel;
-    if (memcmp(panel, t->panel, m->panel_bytes)) return refuse(b, m, "packs other bytes than the plain one", err);
+    if (m->source->data && memcmp(panel, t->panel, m->panel_bytes)) return refuse(b, m, "packs other bytes than the plain one", err);
     try_kernels(plain, m, panel, t);
     float want[PANEL_ROWS];
     memcpy(want, t->y, sizeof want);
     try_kernels(b->kernels, m, panel, t);
     if (memcmp(want, t->y, sizeof want)) return refuse(b, m, "gives other bits than the plain one", err);
     for (uint32_t r = 0; r < n_rows; r++) {
-        m->source->format->dequantize(t->row, (const char *)m->source->data + r * m->source->row_bytes, n);
+        weight_row(m->source, r, t->row);
         double sum = 0, size = 0;
         for (uint32_t i = 0; i < n; i++) { sum += (double)t->row[i] * (double)t->x[i]; size += fabs((double)t->row[i]); }
         if (!(fabs(sum - (double)want[r]) <= tolerance[m->kind] * size)) return refuse(b, m, "is far from the exact sum", err);

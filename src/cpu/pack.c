@@ -1,5 +1,6 @@
 /* Weights into panels: which form each matrix takes, where its panels lie, and filling them with all threads at load.
- * With --no-pack nothing is kept; pack_panels then makes a chunk of panels just before use, with the same bytes. */
+ * With --no-pack nothing is kept; pack_panels then makes a chunk of panels just before use, with the same bytes. The panels of a
+ * packed file are used where they are mapped. */
 #include "cpu/state.h"
 #include "base/events.h"
 #include <stdatomic.h>
@@ -15,7 +16,7 @@ static void look_for_misfits(void *user, uint32_t thread) {
     const backend *b = job->b;
     for (size_t t = 0; t < b->plan->n_tensors; t++) {
         const weight *w = &b->weights->weight[t];
-        if (b->plan->tensor[t].is_vector || w->format->arithmetic != ARITHMETIC_F32) continue;
+        if (b->plan->tensor[t].is_vector || !w->data || w->format->arithmetic != ARITHMETIC_F32) continue;
         uint64_t from, to;
         team_part(w->rows, thread, team_size(b->team), &from, &to);
         for (uint64_t r = from; r < to && atomic_load_explicit(&job->fits[t], memory_order_relaxed); r++)
@@ -38,23 +39,30 @@ static int find_fits(backend *b, bool **out, error *err) {
 /* --- layout --- */
 
 static int choose_panels(const backend *b, panel_matrix *m, const weight *w, bool fits_bf16, error *err) {
+    static const activation_kind kinds[][2] = {
+        [ARITHMETIC_INT8] = { ACTIVATION_INT8, ACTIVATION_INT16 }, [ARITHMETIC_BF16] = { ACTIVATION_BF16, ACTIVATION_F32 },
+        [ARITHMETIC_F32] = { ACTIVATION_F32, ACTIVATION_F32 },
+    };
+    const format *panel = w->panels.data ? w->panels.format : w->format;
+    if (!w->panels.data && w->format->arithmetic == ARITHMETIC_F32 && fits_bf16) panel = &formats[FORMAT_bf16];
     m->source = w;
-    if (w->format->arithmetic == ARITHMETIC_INT8) {
-        m->panel = (format_id)(w->format - formats);
-        m->kind = b->options.precise ? ACTIVATION_INT16 : ACTIVATION_INT8;
-    } else if (fits_bf16 || w->format->arithmetic == ARITHMETIC_BF16) {       /* bf16's own subnormals count as zeros, as everywhere */
-        m->panel = FORMAT_bf16;
-        m->kind = b->options.precise ? ACTIVATION_F32 : ACTIVATION_BF16;
-    } else {
-        m->panel = (format_id)(w->format - formats);
-        m->kind = ACTIVATION_F32;
-    }
+    m->panel = (format_id)(panel - formats);
+    m->kind = kinds[panel->arithmetic][b->options.precise];
     if (!b->kernels->matmul[m->panel][m->kind])
         return fail(err, RIDGE_E_INTERNAL, "%s has no kernel for %s panels", b->kernels->name, formats[m->panel].name);
     m->panels = (w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
     m->panel_bytes = formats[m->panel].panel_bytes(w->n);
-    m->stride = round_up_size(m->panel_bytes, PANEL_ALIGNMENT);
+    m->packed = w->panels.data;
+    m->stride = m->packed ? w->panels.stride : round_up_size(m->panel_bytes, PANEL_ALIGNMENT);
     return 0;
+}
+
+/* Whether gate's and up's panels alternate: those that are packed here will, where they are alike; those of a packed file do or do not. */
+static bool alternates(const panel_matrix *gate, const panel_matrix *up) {
+    if (gate->panel != up->panel || gate->panels != up->panels) return false;
+    if (!gate->packed || !up->packed) return !gate->packed && !up->packed;
+    const size_t bytes = round_up_size(gate->panel_bytes, PANEL_ALIGNMENT);
+    return up->packed == gate->packed + bytes && gate->stride == 2 * bytes && up->stride == 2 * bytes;
 }
 
 static uint32_t least_common_multiple(uint32_t a, uint32_t b) {
@@ -67,7 +75,7 @@ static uint64_t granules_of(const panel_linear *l, unsigned i) {
     return (l->matrix[i].panels + l->granule - 1) / l->granule;
 }
 
-static int lay_out_linear(backend *b, panel_linear *l, const step *s, const bool *fits_bf16, size_t *bytes, error *err) {
+static int lay_out_linear(backend *b, panel_linear *l, const step *s, const bool *fits_bf16, error *err) {
     l->n = s->n_weights;
     l->granule = s->glu != GLU_NONE ? UNIT / PANEL_ROWS : 1;           /* whole units, so that they can be handed on as activations */
     if (s->writes_kv || s->rotates || s->q_norm != NONE || s->k_norm != NONE) {
@@ -80,27 +88,28 @@ static int lay_out_linear(backend *b, panel_linear *l, const step *s, const bool
         if (code) return code;
         l->kinds[m->kind] = true;
     }
-    l->alternate = s->glu != GLU_NONE && l->matrix[0].panel == l->matrix[1].panel && l->matrix[0].panels == l->matrix[1].panels;
-    if (l->alternate) l->matrix[0].stride = l->matrix[1].stride = 2 * l->matrix[0].stride;
+    l->alternate = s->glu != GLU_NONE && alternates(&l->matrix[0], &l->matrix[1]);
+    if (l->alternate && !l->matrix[0].packed) l->matrix[0].stride = l->matrix[1].stride = 2 * l->matrix[0].stride;
     for (unsigned i = 0; i < l->n; i++) {
         l->matrix[i].first_granule = s->glu != GLU_NONE ? 0 : l->granules;      /* gate and up are worked on side by side */
         l->granules = l->matrix[i].first_granule + granules_of(l, i);
-        *bytes += (size_t)l->matrix[i].panels * l->matrix[i].stride / (l->alternate ? 2 : 1);
+        if (!l->matrix[i].packed) b->packed_bytes += (size_t)l->matrix[i].panels * l->matrix[i].stride / (l->alternate ? 2 : 1);
     }
     return 0;
 }
 
 /* Panels of all steps follow each other in the order in which they are used. */
 static void place_panels(backend *b) {
-    uint8_t *at = b->packed;
+    const uint8_t *at = b->packed;
     for (size_t i = 0; i < b->plan->n_steps; i++) {
         panel_linear *l = &b->linear[i];
         for (unsigned j = 0; j < l->n; j++) {
             panel_matrix *m = &l->matrix[j];
+            if (m->source->panels.data) continue;
             m->packed = at;
             at += l->alternate ? m->stride / 2 : (size_t)m->panels * m->stride;
         }
-        if (l->alternate) at = l->matrix[0].packed + (size_t)l->matrix[0].panels * l->matrix[0].stride;
+        if (l->alternate && !l->matrix[0].source->panels.data) at = l->matrix[0].packed + (size_t)l->matrix[0].panels * l->matrix[0].stride;
     }
 }
 
@@ -146,40 +155,61 @@ panel_range panel_part(const panel_linear *l, unsigned matrix, uint32_t thread, 
     return (panel_range){ (uint32_t)within(from, 0, m->panels), (uint32_t)within(to, 0, m->panels) };
 }
 
-/* Each thread packs the panels that it will later read, so that their pages are near it. */
+static void fill_part(const backend *b, const panel_matrix *m, panel_range part) {
+    const uint32_t step_panels = (uint32_t)(DROP_BYTES / (m->source->row_bytes * PANEL_ROWS) + 1);
+    uint8_t *to = b->packed + (m->packed - b->packed);
+    for (uint32_t p = part.from; p < part.to; p += step_panels) {
+        const uint32_t end = part.to - p < step_panels ? part.to : p + step_panels;
+        for (uint32_t q = p; q < end; q++) pack_one(b, m, q, to + q * m->stride);
+        drop_rows(m, p, end);
+    }
+}
+
+/* A packed file's panels are there already; now their pages are in the page table, while the tokeniser is being made. */
+static void map_part(const panel_matrix *m, panel_range part) {
+    const mapped_file *file = m->source->file;
+    if (file) mapped_file_touch(file, (size_t)(m->packed - file->data) + part.from * m->stride, (part.to - part.from) * m->stride);
+}
+
+/* Each thread packs, or maps, the panels that it will later read, so that their pages are near it. */
 static void fill_panels(void *user, uint32_t thread) {
     const backend *b = user;
     for (size_t i = 0; i < b->plan->n_steps; i++) {
         const panel_linear *l = &b->linear[i];
         for (unsigned j = 0; j < l->n; j++) {
-            const panel_matrix *m = &l->matrix[j];
             const panel_range part = panel_part(l, j, thread, team_size(b->team));
-            const uint32_t step_panels = (uint32_t)(DROP_BYTES / (m->source->row_bytes * PANEL_ROWS) + 1);
-            for (uint32_t p = part.from; p < part.to; p += step_panels) {
-                const uint32_t end = part.to - p < step_panels ? part.to : p + step_panels;
-                for (uint32_t q = p; q < end; q++) pack_one(b, m, q, m->packed + q * m->stride);
-                drop_rows(m, p, end);
-            }
+            if (!l->matrix[j].source->panels.data) fill_part(b, &l->matrix[j], part);
+            else if (!j || !l->alternate) map_part(&l->matrix[j], part);        /* gate's stream is up's too */
         }
     }
 }
 
-int pack_weights(backend *b, error *err) {
+static bool has_file_panels(const backend *b) {
+    for (size_t i = 0; i < b->weights->n; i++)
+        if (b->weights->weight[i].panels.data) return true;
+    return false;
+}
+
+int lay_out_weights(backend *b, error *err) {
     bool *fits_bf16;
     int code = find_fits(b, &fits_bf16, err);
     b->linear = arena_new(&b->memory, b->plan->n_steps, sizeof *b->linear);
     if (!code && !b->linear) code = fail_memory(err, b->plan->n_steps * sizeof *b->linear, "the table of weights");
-    size_t bytes = 0;
     for (size_t i = 0; !code && i < b->plan->n_steps; i++)
-        if (b->plan->step[i].kind == STEP_linear) code = lay_out_linear(b, &b->linear[i], &b->plan->step[i], fits_bf16, &bytes, err);
+        if (b->plan->step[i].kind == STEP_linear) code = lay_out_linear(b, &b->linear[i], &b->plan->step[i], fits_bf16, err);
+    return code;
+}
+
+int pack_weights(backend *b, error *err) {
+    const int code = lay_out_weights(b, err);
     if (code) return code;
-    if (b->options.no_pack) {
+    b->packed_file = has_file_panels(b);
+    if (b->options.no_pack && !b->packed_file) {        /* a packed file leaves nothing to do just before use */
         event(EVENT_not_packed, "weights stay in file order and are packed just before use: the same results, slower");
         return 0;
     }
-    b->packed = memory_map(bytes);
-    if (!b->packed) return fail_memory(err, bytes, "the weights");
-    b->packed_bytes = bytes;
+    b->packed = memory_map(b->packed_bytes);
+    if (!b->packed) return fail_memory(err, b->packed_bytes, "the weights");
     place_panels(b);
     team_run(b->team, fill_panels, b);
     return 0;

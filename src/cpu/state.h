@@ -7,14 +7,14 @@
 
 /* A matrix as panels. */
 typedef struct {
-    const weight   *source;         /* rows in file order */
+    const weight   *source;         /* rows in file order, or a packed file's panels */
     format_id       panel;          /* the format of its panels: bf16 for every dense matrix that bf16 holds */
     activation_kind kind;           /* what it multiplies */
     uint32_t        panels;
     size_t          panel_bytes, stride;
     const matrix_tuning *tuning;    /* that of all matrices of this panel and shape */
     uint64_t        first_granule;  /* of its linear step: the granules of the matrices before it */
-    uint8_t        *packed;         /* the first panel; NULL with --no-pack */
+    const uint8_t  *packed;         /* the first panel; NULL with --no-pack */
 } panel_matrix;
 
 /* The matrices of one linear step, packed one behind the other; gate and up, where their panels are alike, alternate panel by
@@ -53,8 +53,9 @@ struct backend {
     panel_linear      *linear;      /* [n_steps]; n is 0 for steps that are no linear */
     float            **vector;      /* [n_tensors] vectors of the plan as padded rows; NULL for matrices */
     double           **frequency;   /* [n_ropes][n_rotated / 2] */
-    uint8_t           *packed;      /* all panels */
+    uint8_t           *packed;      /* all panels, but those that a packed file has */
     size_t             packed_bytes;
+    bool               packed_file; /* the weights' panels lie in the mapped file */
 
     float            **value;       /* [n_values]: [max_tokens][value_stride] */
     size_t            *value_stride;
@@ -95,7 +96,9 @@ static inline uint8_t *kv_page(const backend *b, int32_t page, uint32_t layer, u
     return b->kv + n * (b->k_bytes + b->v_bytes);
 }
 
-/* pack.c: lays out and fills linear[]; drops the file's pages behind it. */
+/* pack.c: lays out linear[]: which form each matrix takes, and where its panels lie where a packed file has them. */
+int lay_out_weights(backend *b, error *err);
+/* The same, and fills it: afterwards all panels are there, unless --no-pack keeps rows; drops the file's pages behind it. */
 int pack_weights(backend *b, error *err);
 
 /* The panels of one matrix that a thread works on. */

@@ -6,12 +6,10 @@
 
 /* --- rows of a step, shared out over the threads --- */
 
-static const void *table_row(const weight *w, int32_t i) { return (const char *)w->data + (size_t)i * w->row_bytes; }
-
 static void embed_row(const backend *b, const step *s, uint32_t row, thread_scratch *scratch) {
     const weight *table = &b->weights->weight[s->weight[0]];
     float *out = value_row(b, s->out[0], row);
-    table->format->dequantize(out, table_row(table, b->token[row]), table->n);
+    weight_row(table, (size_t)b->token[row], out);
     if (s->scale != 1) b->kernels->rows.scale(out, out, table->n, s->scale);
 }
 
@@ -104,7 +102,7 @@ static void find_angles(const backend *b, uint32_t thread) {
 static void ask_for_next_panels(const backend *b, size_t after, uint32_t thread) {
     size_t i = after + 1;
     while (i < b->plan->n_steps && b->plan->step[i].kind != STEP_linear) i++;
-    if (i == b->plan->n_steps || !b->packed) return;
+    if (i == b->plan->n_steps || !b->linear[i].matrix[0].packed) return;
     const panel_linear *l = &b->linear[i];
     for (unsigned m = 0; m < l->n; m++) {
         const panel_range part = panel_part(l, m, thread, team_size(b->team));
