@@ -1,16 +1,12 @@
 /* ridge_quantize: a model's matrices in another weight format, everything else as it was. The input is mapped, the output written
  * piece by piece by all threads; memory is a few rows a thread, whatever the model's size. */
-#include <errno.h>
 #include <math.h>
 #include <regex.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "base/events.h"
 #include "base/memory.h"
-#include "cpu/team.h"
+#include "engine/rewrite.h"
 #include "model/gguf_parse.h"
-#include "model/gguf_write.h"
 #include "model/quantize_rule.h"
 
 enum {
@@ -23,21 +19,17 @@ enum {
 typedef struct {
     const gguf_tensor *tensor;
     const format *from, *to;        /* NULL: copied */
-    uint64_t row_values, rows;      /* of a conversion */
-    uint64_t piece, n_pieces;       /* rows, or bytes, of one; how many */
+    uint64_t row_values;            /* of a conversion */
     uint64_t offset, bytes;         /* in the output */
 } job;
 
 typedef struct {
     job          *jobs;
-    size_t        n_jobs;
-    uint64_t      n_pieces, all_bytes, most_values, most_bytes;     /* of a conversion's piece */
+    rewrite_work  work;             /* its jobs are these: rows of a conversion, bytes of a copy */
+    uint64_t      most_values, most_bytes;      /* of a conversion's piece */
     gguf_output  *output;
     const ridge_quantize_options *options;
-    atomic_uint_least64_t next, done_bytes;
-    atomic_int    failed;           /* errno of the first failure to write, or -1 for the first bad value */
-    atomic_size_t failed_job;
-} work;
+} quantizer;
 
 /* ---- choosing ------------------------------------------------------------------------------------------------------ */
 
@@ -106,45 +98,23 @@ static int choose(job *j, const quantize_type *type, const quantize_model *m, co
     return 0;
 }
 
-static void lay_out(work *w, job *j, gguf_header *h) {
+static void lay_out(quantizer *q, size_t i, gguf_header *h) {
+    job *j = &q->jobs[i];
+    rewrite_job *cut = &q->work.jobs[i];
     const gguf_tensor *t = j->tensor;
+    *cut = (rewrite_job){ .n = t->bytes, .piece = PIECE_BYTES };
     j->bytes = t->bytes;
     if (j->to) {
         j->row_values = t->dimension[0];
-        j->rows = t->dimension[1] * t->dimension[2] * t->dimension[3];
-        j->piece = j->row_values < PIECE_VALUES ? PIECE_VALUES / j->row_values : 1;
-        j->n_pieces = (j->rows + j->piece - 1) / j->piece;
-        j->bytes = j->rows * format_row_bytes(j->to, j->row_values);
-        if (j->piece * j->row_values > w->most_values) w->most_values = j->piece * j->row_values;
-        if (j->piece * format_row_bytes(j->to, j->row_values) > w->most_bytes) w->most_bytes = j->piece * format_row_bytes(j->to, j->row_values);
-    } else {
-        j->piece = PIECE_BYTES;
-        j->n_pieces = (j->bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+        cut->n = t->dimension[1] * t->dimension[2] * t->dimension[3];
+        cut->piece = j->row_values < PIECE_VALUES ? PIECE_VALUES / j->row_values : 1;
+        const uint64_t row_bytes = format_row_bytes(j->to, j->row_values);
+        j->bytes = cut->n * row_bytes;
+        if (cut->piece * j->row_values > q->most_values) q->most_values = cut->piece * j->row_values;
+        if (cut->piece * row_bytes > q->most_bytes) q->most_bytes = cut->piece * row_bytes;
     }
-    w->n_pieces += j->n_pieces;
-    w->all_bytes += t->bytes;
+    q->work.all_bytes += t->bytes;
     j->offset = gguf_write_tensor(h, t->name, j->to ? j->to->gguf_type : t->type, t->n_dimensions, t->dimension, j->bytes);
-}
-
-/* The input's metadata, with what is no longer true replaced and the keys of a split model left out. */
-static void put_metadata(gguf_header *h, const gguf *g, const quantize_type *type) {
-    const struct { const char *key; uint32_t value; } ours[] = {
-        { "general.file_type", type->file_type }, { "general.quantization_version", QUANTIZATION_VERSION },
-    };
-    bool written[2] = {0};
-    for (size_t i = 0; i < gguf_n_values(g); i++) {
-        const gguf_value *v = gguf_value_at(g, i);
-        if (v->key.n >= 6 && !memcmp(v->key.text, "split.", 6)) continue;
-        bool replaced = false;
-        for (size_t k = 0; k < 2; k++) {
-            if (v->key.n != strlen(ours[k].key) || memcmp(v->key.text, ours[k].key, v->key.n)) continue;
-            gguf_write_u32(h, ours[k].key, ours[k].value);
-            written[k] = replaced = true;
-        }
-        if (!replaced) gguf_write_value(h, v);
-    }
-    for (size_t k = 0; k < 2; k++)
-        if (!written[k]) gguf_write_u32(h, ours[k].key, ours[k].value);
 }
 
 /* ---- converting ---------------------------------------------------------------------------------------------------- */
@@ -156,110 +126,93 @@ static bool all_finite(const float *x, uint64_t n) {
 }
 
 /* Converts rows [row, row + rows) and writes them. 0, errno, or -1: not finite. */
-static int convert(const work *w, const job *j, uint64_t row, uint64_t rows, float *x, unsigned char *y) {
+static int convert(const quantizer *q, const job *j, uint64_t row, uint64_t rows, float *x, unsigned char *y) {
     const size_t from_bytes = format_row_bytes(j->from, j->row_values), to_bytes = format_row_bytes(j->to, j->row_values);
     for (uint64_t r = 0; r < rows; r++) {
         j->from->dequantize(x, j->tensor->data + (row + r) * from_bytes, j->row_values);
         if (!all_finite(x, j->row_values)) return -1;
         j->to->quantize(y + r * to_bytes, x, j->row_values);
     }
-    return gguf_write_data(w->output, j->offset + row * to_bytes, y, rows * to_bytes);
+    return gguf_write_data(q->output, j->offset + row * to_bytes, y, rows * to_bytes);
 }
 
-static int do_piece(work *w, const job *j, uint64_t piece, float *x, unsigned char *y) {
-    const uint64_t from = piece * j->piece, all = j->to ? j->rows : j->bytes, n = all - from < j->piece ? all - from : j->piece;
-    atomic_fetch_add(&w->done_bytes, j->to ? n * format_row_bytes(j->from, j->row_values) : n);
-    return j->to ? convert(w, j, from, n, x, y) : gguf_write_data(w->output, j->offset + from, j->tensor->data + from, n);
+/* A thread's room: values, then what they become. */
+static int make(void *user, size_t i, uint64_t from, uint64_t n, void *room, uint64_t *done_bytes) {
+    const quantizer *q = user;
+    const job *j = &q->jobs[i];
+    *done_bytes = j->to ? n * format_row_bytes(j->from, j->row_values) : n;
+    return j->to ? convert(q, j, from, n, room, (unsigned char *)room + q->most_values * sizeof(float))
+                 : gguf_write_data(q->output, j->offset + from, j->tensor->data + from, n);
 }
 
-static void fail_work(work *w, int why, size_t in_job) {
-    int none = 0;
-    if (atomic_compare_exchange_strong(&w->failed, &none, why)) atomic_store(&w->failed_job, in_job);
-}
-
-static void do_pieces(void *user, uint32_t rank) {
-    work *w = user;
-    float *x = memory_new_aligned(w->most_values * sizeof *x);
-    unsigned char *y = memory_new_aligned(w->most_bytes);
-    if (!x || !y) fail_work(w, ENOMEM, 0);
-    uint64_t number, before = 0;                /* pieces of the jobs in front of job i */
-    size_t i = 0;
-    while (!atomic_load(&w->failed) && (number = atomic_fetch_add(&w->next, 1)) < w->n_pieces) {
-        while (number - before >= w->jobs[i].n_pieces) before += w->jobs[i++].n_pieces;
-        const int failed = do_piece(w, &w->jobs[i], number - before, x, y);
-        if (failed) fail_work(w, failed, i);
-        if (!rank && w->options->on_progress) w->options->on_progress(w->options->user, atomic_load(&w->done_bytes), w->all_bytes);
-    }
-    memory_free(x);
-    memory_free(y);
-}
-
-static int run(work *w, error *err) {
+static int run(quantizer *q, error *err) {
     team *t;
-    const int code = team_new(&t, w->options->threads, err);
+    int code = team_new(&t, q->options->threads, err);
     if (code) return code;
-    team_run(t, do_pieces, w);
+    q->work.room_bytes = q->most_values * sizeof(float) + q->most_bytes;
+    q->work.make = make;
+    q->work.user = q;
+    code = rewrite_run(t, &q->work, err);
     team_free(t);
-    const int failed = atomic_load(&w->failed);
     char name[GGUF_NAME_TEXT];
-    if (failed < 0) return fail(err, RIDGE_E_BAD_FILE, "tensor %s has a value that is not finite", gguf_name_text(w->jobs[atomic_load(&w->failed_job)].tensor->name, name));
-    if (failed == ENOMEM) return fail_memory(err, w->most_values * sizeof(float), "rows of weights");
-    return failed ? fail(err, RIDGE_E_IO, "cannot write: %s", strerror(failed)) : 0;
+    return code != RIDGE_E_BAD_FILE ? code
+         : fail(err, code, "tensor %s has a value that is not finite", gguf_name_text(q->jobs[q->work.failed_job].tensor->name, name));
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------------------- */
 
-static int refuse_input(const gguf *g, const char *output, error *err) {
-    struct stat there, here;
-    if (stat(output, &there)) return 0;
-    for (size_t i = 0; i < gguf_n_parts(g); i++)
-        if (!stat(gguf_part(g, i)->path, &here) && here.st_dev == there.st_dev && here.st_ino == there.st_ino)
-            return fail(err, RIDGE_E_BAD_ARGUMENT, "%s is the input itself: give the output another name", output);
-    return 0;
-}
-
-static int prepare(work *w, gguf_header *h, const gguf *g, const quantize_type *type, error *err) {
+static int prepare(quantizer *q, gguf_header *h, const gguf *g, const quantize_type *type, error *err) {
     const quantize_model m = quantize_model_read(g);
+    const rewrite_number ours[] = { { "general.file_type", type->file_type }, { "general.quantization_version", QUANTIZATION_VERSION } };
+    const size_t n = gguf_n_tensors(g);
     overrides o;
-    int code = read_overrides(&o, w->options, err);
-    w->n_jobs = gguf_n_tensors(g);
-    w->jobs = memory_new(w->n_jobs, sizeof *w->jobs);
-    if (!code && !w->jobs) code = fail_memory(err, w->n_jobs * sizeof *w->jobs, "a list of tensors");
+    int code = read_overrides(&o, q->options, err);
+    q->jobs = memory_new(n, sizeof *q->jobs);
+    q->work.jobs = memory_new(n, sizeof *q->work.jobs);
+    q->work.n_jobs = n;
+    if (!code && (!q->jobs || !q->work.jobs)) code = fail_memory(err, n * sizeof *q->jobs, "a list of tensors");
     h->alignment = (uint32_t)gguf_alignment(g);
-    put_metadata(h, g, type);
-    for (size_t i = 0; !code && i < w->n_jobs; i++) {
-        w->jobs[i].tensor = gguf_tensor_at(g, i);
-        code = choose(&w->jobs[i], type, &m, &o, w->options, err);
-        if (!code) lay_out(w, &w->jobs[i], h);
+    rewrite_metadata(h, g, ours, sizeof ours / sizeof *ours);
+    for (size_t i = 0; !code && i < n; i++) {
+        q->jobs[i].tensor = gguf_tensor_at(g, i);
+        code = choose(&q->jobs[i], type, &m, &o, q->options, err);
+        if (!code) lay_out(q, i, h);
     }
     free_overrides(&o);
     return code;
+}
+
+static int refuse_packed(const gguf *g, const char *input, error *err) {
+    return gguf_packed_version(g) ? fail(err, RIDGE_E_UNSUPPORTED, "%s is a packed file, whose weights cannot be quantised again: start from the "
+                                         "F16 or F32 file of the model", input) : 0;
 }
 
 int ridge_quantize(const char *input, const char *output, const ridge_quantize_options *options, ridge_quantized *out, ridge_error *err) {
     const quantize_type *type;
     gguf *g = NULL;
     gguf_header h = {0};
-    work w = { .options = options };
     if (!options || !options->type) return fail(err, RIDGE_E_BAD_ARGUMENT, "a type is required: %s", quantize_type_names());
+    quantizer q = { .options = options, .work = { .path = output, .on_progress = options->on_progress, .progress_user = options->user } };
     int code = quantize_type_find(&type, options->type, err);
     if (!code) code = gguf_open(&g, input, err);
-    if (!code) code = refuse_input(g, output, err);
-    if (!code) code = prepare(&w, &h, g, type, err);
-    if (!code) code = gguf_write_open(&w.output, output, &h, err);
-    if (w.output) {
-        code = run(&w, err);
-        if (code) gguf_write_discard(w.output);
-        else code = gguf_write_finish(w.output, true, err);
+    if (!code) code = refuse_packed(g, input, err);
+    if (!code) code = rewrite_refuse_input(g, output, err);
+    if (!code) code = prepare(&q, &h, g, type, err);
+    if (!code) code = gguf_write_open(&q.output, output, &h, err);
+    if (q.output) {
+        code = run(&q, err);
+        if (code) gguf_write_discard(q.output);
+        else code = gguf_write_finish(q.output, true, err);
     }
     if (!code && out) {
-        *out = (ridge_quantized){ .tensors = w.n_jobs, .bytes_before = w.all_bytes };
-        for (size_t i = 0; i < w.n_jobs; i++) {
-            out->changed += w.jobs[i].to != NULL;
-            out->bytes_after += w.jobs[i].bytes;
+        *out = (ridge_quantized){ .tensors = q.work.n_jobs, .bytes_before = q.work.all_bytes };
+        for (size_t i = 0; i < q.work.n_jobs; i++) {
+            out->changed += q.jobs[i].to != NULL;
+            out->bytes_after += q.jobs[i].bytes;
         }
     }
-    memory_free(w.jobs);
+    memory_free(q.jobs);
+    memory_free(q.work.jobs);
     gguf_header_free(&h);
     gguf_close(g);
     return code;
