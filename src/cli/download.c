@@ -4,7 +4,6 @@
  * other entity tags than the Hub itself. */
 #define _GNU_SOURCE
 #include "cli/download.h"
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "cli/late_libraries.h"
 #include "cli/progress.h"
 #include "cli/sha256.h"
 #include "cli/store.h"
@@ -21,6 +21,7 @@ enum { REDIRECTS_MOST = 10, ATTEMPTS_MOST = 5, CONNECT_SECONDS = 10, STALL_SECON
 
 /* One request and what is known of its answer. */
 typedef struct {
+    const curl_easy *easy;
     CURL *curl;
     char  reason[CURL_ERROR_SIZE];      /* libcurl's sentence */
     char  message[MESSAGE_ROOM];        /* the Hub's sentence, from the header X-Error-Message */
@@ -66,33 +67,34 @@ static size_t read_header(char *line, size_t size, size_t n, void *user) {
     return n;
 }
 
-/* Sets up a request; the caller adds where the body goes. http->curl is the caller's to clean up, also after a failure. */
+/* Sets up a request; the caller adds where the body goes, and closes the exchange, also after a failure. */
 static int exchange_open(exchange *http, const char *url, const char *token, error *err) {
-    *http = (exchange){ .range_start = UINT64_MAX, .curl = curl_easy_init() };
-    CURL *c = http->curl;
+    *http = (exchange){ .range_start = UINT64_MAX, .easy = late_curl_easy(err) };
+    if (!http->easy) return RIDGE_E_NOT_FOUND;
+    CURL *c = http->curl = http->easy->init();
     if (!c) return fail_memory(err, 1, "a download");
     const char *protocols = strncmp(url, "http://", 7) ? "https" : "http,https";        /* never from https down to http */
     const char *certificates = getenv("SSL_CERT_FILE");
-    CURLcode r = curl_easy_setopt(c, CURLOPT_URL, url);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, protocols);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MOST);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_USERAGENT, "ridge");
-    if (!r) r = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, http->reason);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, read_header);
-    if (!r) r = curl_easy_setopt(c, CURLOPT_HEADERDATA, http);
-    if (!r && certificates && *certificates) r = curl_easy_setopt(c, CURLOPT_CAINFO, certificates);
+    CURLcode r = http->easy->setopt(c, CURLOPT_URL, url);
+    if (!r) r = http->easy->setopt(c, CURLOPT_PROTOCOLS_STR, protocols);
+    if (!r) r = http->easy->setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
+    if (!r) r = http->easy->setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+    if (!r) r = http->easy->setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MOST);
+    if (!r) r = http->easy->setopt(c, CURLOPT_FAILONERROR, 1L);
+    if (!r) r = http->easy->setopt(c, CURLOPT_NOSIGNAL, 1L);
+    if (!r) r = http->easy->setopt(c, CURLOPT_USERAGENT, "ridge");
+    if (!r) r = http->easy->setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+    if (!r) r = http->easy->setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES);
+    if (!r) r = http->easy->setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+    if (!r) r = http->easy->setopt(c, CURLOPT_ERRORBUFFER, http->reason);
+    if (!r) r = http->easy->setopt(c, CURLOPT_HEADERFUNCTION, read_header);
+    if (!r) r = http->easy->setopt(c, CURLOPT_HEADERDATA, http);
+    if (!r && certificates && *certificates) r = http->easy->setopt(c, CURLOPT_CAINFO, certificates);
     if (!r && token) {      /* libcurl drops these credentials when a redirect leaves the host, its port or its protocol */
-        r = curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-        if (!r) r = curl_easy_setopt(c, CURLOPT_XOAUTH2_BEARER, token);
+        r = http->easy->setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        if (!r) r = http->easy->setopt(c, CURLOPT_XOAUTH2_BEARER, token);
     }
-    return r ? fail(err, r == CURLE_OUT_OF_MEMORY ? RIDGE_E_NO_MEMORY : RIDGE_E_INTERNAL, "libcurl refuses a request for %s: %s", url, curl_easy_strerror(r)) : 0;
+    return r ? fail(err, r == CURLE_OUT_OF_MEMORY ? RIDGE_E_NO_MEMORY : RIDGE_E_INTERNAL, "libcurl refuses a request for %s: %s", url, http->easy->strerror(r)) : 0;
 }
 
 /* scheme://host[:port] of a URL. */
@@ -131,14 +133,18 @@ static int fail_exchange(const exchange *http, CURLcode r, const char *url, cons
         case CURLE_COULDNT_RESOLVE_HOST: case CURLE_COULDNT_CONNECT: case CURLE_COULDNT_RESOLVE_PROXY:
             return fail(err, RIDGE_E_IO, "cannot reach %.*s (%s): check the network, or set HF_ENDPOINT to a mirror", n, url, http->reason);
         case CURLE_OUT_OF_MEMORY: return fail(err, RIDGE_E_NO_MEMORY, "out of memory during a download");
-        default: return fail(err, RIDGE_E_IO, "the download of %s failed: %s", url, http->reason[0] ? http->reason : curl_easy_strerror(r));
+        default: return fail(err, RIDGE_E_IO, "the download of %s failed: %s", url, http->reason[0] ? http->reason : http->easy->strerror(r));
     }
+}
+
+static void exchange_close(exchange *http) {
+    if (http->curl) http->easy->cleanup(http->curl);
 }
 
 static CURLcode exchange_run(exchange *http) {
     http->reason[0] = 0;
-    const CURLcode r = curl_easy_perform(http->curl);
-    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http->status);
+    const CURLcode r = http->easy->perform(http->curl);
+    http->easy->getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http->status);
     return r;
 }
 
@@ -152,14 +158,14 @@ int download_text(const char *url, const char *token, buffer *out, error *err) {
     exchange http;
     int code = exchange_open(&http, url, token, err);
     if (code) goto done;
-    curl_easy_setopt(http.curl, CURLOPT_WRITEFUNCTION, take_text);
-    curl_easy_setopt(http.curl, CURLOPT_WRITEDATA, out);
-    curl_easy_setopt(http.curl, CURLOPT_TIMEOUT, (long)TEXT_SECONDS);
+    http.easy->setopt(http.curl, CURLOPT_WRITEFUNCTION, take_text);
+    http.easy->setopt(http.curl, CURLOPT_WRITEDATA, out);
+    http.easy->setopt(http.curl, CURLOPT_TIMEOUT, (long)TEXT_SECONDS);
     const CURLcode r = exchange_run(&http);
     if (out->failed) code = fail(err, RIDGE_E_IO, "%s answers with more than %zu bytes", url, out->limit);
     else if (r)      code = fail_exchange(&http, r, url, token, err);
 done:
-    curl_easy_cleanup(http.curl);
+    exchange_close(&http);
     return code;
 }
 
@@ -193,7 +199,7 @@ static size_t take_bytes(char *data, size_t size, size_t n, void *user) {
     if (!t->answered) {
         t->answered = true;
         long status = 0;
-        curl_easy_getinfo(t->http.curl, CURLINFO_RESPONSE_CODE, &status);
+        t->http.easy->getinfo(t->http.curl, CURLINFO_RESPONSE_CODE, &status);
         const bool continues = status == 206 && t->http.range_start == t->done;
         if (!continues && t->done) t->code = start_over(t);             /* the server sends the whole file */
         if (!continues && status == 206 && t->http.range_start) t->code = fail(t->err, RIDGE_E_IO, "%s sends another range than it was asked for", t->request->url);
@@ -211,10 +217,10 @@ static int attempt(transfer *t, bool *again) {
     t->answered = false;
     int code = exchange_open(&t->http, q->url, q->token, t->err);
     if (code) goto done;
-    curl_easy_setopt(t->http.curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(t->http.curl, CURLOPT_WRITEDATA, t);
+    t->http.easy->setopt(t->http.curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    t->http.easy->setopt(t->http.curl, CURLOPT_WRITEDATA, t);
     snprintf(range, sizeof range, "%llu-", (unsigned long long)t->done);
-    if (t->done) curl_easy_setopt(t->http.curl, CURLOPT_RANGE, range);
+    if (t->done) t->http.easy->setopt(t->http.curl, CURLOPT_RANGE, range);
     const CURLcode r = exchange_run(&t->http);
     code = t->code;
     if (!code && r) {
@@ -229,7 +235,7 @@ static int attempt(transfer *t, bool *again) {
         *again = true;
     }
 done:
-    curl_easy_cleanup(t->http.curl);
+    exchange_close(&t->http);
     return code;
 }
 
