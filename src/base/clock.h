@@ -10,3 +10,10 @@ static inline uint64_t clock_ns(void) {
 }
 
 static inline double clock_seconds(void) { return (double)clock_ns() * 1e-9; }
+
+/* When this process began, on clock_seconds: for the first line of main, behind which only the loader of libraries has run. */
+static inline double clock_process_began(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return clock_seconds() - (double)used.tv_sec - (double)used.tv_nsec * 1e-9;
+}

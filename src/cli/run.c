@@ -125,7 +125,7 @@ static int run(run_arguments *a, char **rest, int n_rest, error *err) {
 
 int cmd_run(int argc, char **argv) {
     run_arguments a = {
-        .model = MODEL_ARGUMENTS_DEFAULT, .chat_template = true, .escape = true, .started = clock_seconds(),
+        .model = MODEL_ARGUMENTS_DEFAULT, .chat_template = true, .escape = true, .started = clock_process_began(),
         .answer = { .sampling = ridge_sampler_options_default(), .max_tokens = -1, .timings = true },
     };
     const flag input[] = {

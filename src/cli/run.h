@@ -10,7 +10,7 @@ typedef struct {
     bool chat_template;             /* the prompt is a turn of a chat; false: plain text to be continued */
     bool chat;                      /* a conversation was asked for, prompt or not */
     bool escape, json, profile;
-    double started;                 /* clock_seconds */
+    double started;                 /* when the process began, on clock_seconds */
 } run_arguments;
 
 /* The chat: reads lines until their end or /bye. Returns 0 or a negative code. */
