@@ -76,7 +76,7 @@ typedef struct {
     bool        precise;            /* 16-bit activations for quantised weights, f32 for dense ones, and an f32 KV cache: closer to exact, slower */
     const char *cache_type_k, *cache_type_v;        /* what K and V of past tokens are kept as: "f16", "f32", "q8_0" (half the memory of f16, further
                                      * from exact); NULL: "f16", with `precise` "f32". The reference keeps f32 */
-    bool        pack;               /* true: weights are packed while loading; false: just before each use. Same bits, slower */
+    bool        pack;               /* true: weights are packed while loading; false: just before each use. Same bits, slower. Packed files are packed */
     bool        tuned;              /* true: what `ridge tune` recorded of this model's shapes on this machine is used; false: the defaults. Same bits */
     bool        all_logits;         /* ridge_session_logits_all will be used: room for chunk_tokens rows of logits in a batch */
     uint32_t    context_tokens;     /* most tokens of a session; 0: what the model was trained for, but at most 4096 */
@@ -98,6 +98,7 @@ typedef struct {
     const char *path, *architecture, *name;     /* general.architecture, general.name */
     uint64_t    file_bytes;                     /* of all parts */
     uint64_t    parameters;                     /* values in all tensors */
+    uint32_t    packed_version;                 /* of a packed file; 0: it is none */
     uint32_t    n_vocab;                        /* of the plan: rows of logits; without one, of the tokeniser */
     int32_t     bos, eos;                       /* -1 where the file has none */
     bool        has_chat_template;
@@ -137,6 +138,7 @@ typedef struct {
     const char *name;
     size_t      name_bytes;
     const char *type;               /* "q4_k"; "?" for a number that no version of the format defines */
+    const char *panels;             /* of a packed file: the type of the panels, "bf16" for dense weights that it holds; NULL: there are rows */
     uint32_t    n_dimensions;
     uint64_t    dimension[4];       /* dimension[0] runs fastest */
     uint64_t    bytes;
@@ -381,6 +383,22 @@ typedef struct { uint64_t tensors, changed, bytes_before, bytes_after; } ridge_q
 int ridge_quantize(const char *input, const char *output, const ridge_quantize_options *options, ridge_quantized *out, ridge_error *err);
 /* Names that `type` may have, separated by spaces. */
 const char *ridge_quantize_types(void);
+
+/* ---- Packing -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    uint32_t    threads;                /* 0: as many as the machine and its limits allow. Same bytes for any number */
+    ridge_progress_callback *on_progress;       /* may be NULL */
+    void       *user;                   /* for on_progress */
+} ridge_pack_options;
+
+typedef struct { uint64_t matrices, bytes_before, bytes_after; } ridge_packed;      /* bytes of all tensors */
+
+/* Writes the model at `input` (of a split one: any part) to the one file `output` with its matrices as the cpu backend keeps them:
+ * ridge_model_open maps such a file and uses it in place, with the same bits and nothing to pack (docs/packed-file.md). Everything
+ * else stays. `output` appears when all is written, and is refused where it is the input. options and out may be NULL.
+ * What ridge_model_open says of a file that cannot be run; RIDGE_E_BAD_ARGUMENT: a packed file already. */
+int ridge_pack(const char *input, const char *output, const ridge_pack_options *options, ridge_packed *out, ridge_error *err);
 
 #ifdef __cplusplus
 }

@@ -178,7 +178,7 @@ int bench_subject_describe(const bench_subject *b, const bench_test *t, bench_re
     *r = (bench_result){
         .version = ridge_version(), .model_file = how->path, .model_type = b->type, .model_bytes = info.file_bytes, .model_parameters = info.parameters,
         .backend = info.backend, .isa = b->isa, .fuse = how->fuse, .arithmetic = b->arithmetic,
-        .type_k = info.cache_type_k, .type_v = info.cache_type_v, .precise = how->precise, .packed = how->pack,
+        .type_k = info.cache_type_k, .type_v = info.cache_type_v, .precise = how->precise, .packed = how->pack || info.packed_version,
         .tuned = info.tuned,
         .threads = how->threads, .batch = how->batch, .micro_batch = how->micro_batch, .load_seconds = info.load_seconds,
         .n_prompt = t->prompt, .n_gen = t->gen, .n_depth = t->depth, .bytes = all.bytes, .operations = all.operations,

@@ -41,13 +41,16 @@ static void print_tensors(const ridge_model *m) {
     for (size_t i = 0; ridge_model_tensor(m, i, &t); i++) {
         printf("  %-6s", t.type);
         print_shape(&t);
-        printf(" %12" PRIu64 " bytes  %.*s\n", t.bytes, (int)t.name_bytes, t.name);
+        printf(" %12" PRIu64 " bytes  %.*s", t.bytes, (int)t.name_bytes, t.name);
+        if (t.panels && strcmp(t.panels, t.type)) printf(", in %s panels", t.panels);
+        putchar('\n');
     }
 }
 
 static void print_summary(const ridge_model_info *i) {
     char size[32];
     printf("file          %s (%s)\n", i->path, progress_size(size, sizeof size, (double)i->file_bytes));
+    if (i->packed_version) printf("packed        for Ridge, version %u: types and shapes are those of the original file\n", i->packed_version);
     printf("architecture  %s%s%s\n", i->architecture, *i->name ? ", " : "", i->name);
     printf("parameters    %.1f million\n", (double)i->parameters / 1e6);
     if (!i->n_layers) return;
@@ -86,8 +89,10 @@ static json_t *tensors_json(const ridge_model *m) {
     for (size_t i = 0; ridge_model_tensor(m, i, &t); i++) {
         json_t *shape = json_array();
         for (uint32_t d = 0; d < t.n_dimensions && d < 4; d++) json_array_append_new(shape, json_integer((json_int_t)t.dimension[d]));
-        json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:I}", "name", text_json(t.name, t.name_bytes), "type", t.type, "shape", shape,
-                                              "bytes", (json_int_t)t.bytes));
+        json_t *tensor = json_pack("{s:o, s:s, s:o, s:I}", "name", text_json(t.name, t.name_bytes), "type", t.type, "shape", shape,
+                                   "bytes", (json_int_t)t.bytes);
+        if (tensor && t.panels) json_object_set_new(tensor, "panels", json_string(t.panels));
+        json_array_append_new(list, tensor);
     }
     return list;
 }
@@ -110,6 +115,7 @@ static int print_json(const ridge_model *m, const arguments *a, error *err) {
                             "path", text_json(i.path, strlen(i.path)), "file_bytes", (json_int_t)i.file_bytes,
                             "architecture", text_json(i.architecture, strlen(i.architecture)), "name", text_json(i.name, strlen(i.name)),
                             "parameters", (json_int_t)i.parameters, "metadata", metadata_json(m), "tensors", tensors_json(m));
+    if (all && i.packed_version) json_object_set_new(all, "packed_version", json_integer(i.packed_version));
     if (all && a->why_not.code) json_object_set_new(all, "cannot_run", json_string(a->why_not.text));
     if (all && i.n_layers) {
         json_t *more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I}",

@@ -114,9 +114,10 @@ static json_t *findings_json(const findings *f) {
 static int find_causes(void *user, profile_subject *s, const profile_test *test, bool last, json_t *all, error *err) {
     const arguments *a = user;
     const model_arguments *m = &a->of.model;
+    const ridge_model_info info = ridge_model_get_info(s->model);
     const why_setting setting = {
-        .precise = m->precise, .packed = m->pack, .fused = !m->fuse || !strcmp(m->fuse, "all"),
-        .tuned = ridge_model_get_info(s->model).tuned, .threads = s->threads, .cores = crew_cores(),
+        .precise = m->precise, .packed = m->pack || info.packed_version, .fused = !m->fuse || !strcmp(m->fuse, "all"),
+        .tuned = info.tuned, .threads = s->threads, .cores = crew_cores(),
         .decoding = test->decodes, .position = test->depth + test->tokens / 2.0,
     };
     profile_measurement *measured = memory_new(1, sizeof *measured);

@@ -19,12 +19,6 @@ static void cpu_close(backend *b) {
     memory_free(b);
 }
 
-static void describe(backend *b) {
-    const uint32_t n = team_size(b->team);
-    snprintf(b->description, sizeof b->description, "%s, %u thread%s%s%s", b->kernels->name, n, n == 1 ? "" : "s",
-             b->options.precise ? ", precise" : "", b->packed_file ? ", packed file" : b->options.no_pack ? ", not packed" : "");
-}
-
 static int cpu_open(backend **out, const backend_options *o, error *err) {
     *out = NULL;
     backend *b = memory_new(1, sizeof *b);
@@ -34,7 +28,9 @@ static int cpu_open(backend **out, const backend_options *o, error *err) {
     if (!code) code = tuning_defaults(&b->tuning, b->kernels->most_columns, err);
     if (!code) code = team_new(&b->team, o->n_threads, err);
     if (code) { cpu_close(b); return code; }
-    describe(b);
+    const uint32_t n = team_size(b->team);
+    snprintf(b->description, sizeof b->description, "%s, %u thread%s%s%s", b->kernels->name, n, n == 1 ? "" : "s",
+             o->precise ? ", precise" : "", o->no_pack ? ", not packed" : "");
     *out = b;
     return 0;
 }
@@ -200,7 +196,6 @@ static int cpu_bind(backend *b, const plan *p, const weights *w, error *err) {
     if (!code) code = new_values(b, err);
     if (!code) code = new_scratch(b, err);
     if (!code) code = new_kv(b, err);
-    describe(b);
     return code;
 }
 

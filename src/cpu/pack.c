@@ -203,8 +203,7 @@ int lay_out_weights(backend *b, error *err) {
 int pack_weights(backend *b, error *err) {
     const int code = lay_out_weights(b, err);
     if (code) return code;
-    b->packed_file = has_file_panels(b);
-    if (b->options.no_pack && !b->packed_file) {        /* a packed file leaves nothing to do just before use */
+    if (b->options.no_pack && !has_file_panels(b)) {    /* those leave nothing to do just before use */
         event(EVENT_not_packed, "weights stay in file order and are packed just before use: the same results, slower");
         return 0;
     }

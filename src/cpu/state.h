@@ -55,7 +55,6 @@ struct backend {
     double           **frequency;   /* [n_ropes][n_rotated / 2] */
     uint8_t           *packed;      /* all panels, but those that a packed file has */
     size_t             packed_bytes;
-    bool               packed_file; /* the weights' panels lie in the mapped file */
 
     float            **value;       /* [n_values]: [max_tokens][value_stride] */
     size_t            *value_stride;

@@ -31,6 +31,7 @@ static int describe_file(ridge_model *m, const char *path, error *err) {
     m->info.cache_type_k = m->info.cache_type_v = m->info.shape = "";
     m->info.bos = m->info.eos = -1;
     if (!m->info.path || !m->info.architecture || !m->info.name) return fail_memory(err, 64, "a model's description");
+    m->info.packed_version = gguf_packed_version(m->file);
     for (size_t i = 0; i < gguf_n_parts(m->file); i++) m->info.file_bytes += gguf_part(m->file, i)->size;
     for (size_t i = 0; i < gguf_n_tensors(m->file); i++) {
         const gguf_tensor *t = gguf_tensor_at(m->file, i);
@@ -148,7 +149,7 @@ static int load_weights(ridge_model *m, const ridge_model_options *o, error *err
     if (pages > INT32_MAX)
         return fail(err, RIDGE_E_BAD_ARGUMENT, "%u sessions of %u tokens are more than the KV cache can count", m->max_sessions, m->context_tokens);
     backend_options options = {
-        .n_threads = o->threads, .isa = o->isa, .precise = o->precise, .no_pack = !o->pack, .max_tokens = m->chunk_tokens,
+        .n_threads = o->threads, .isa = o->isa, .precise = o->precise, .no_pack = !o->pack && !m->info.packed_version, .max_tokens = m->chunk_tokens,
         .max_outputs = m->all_logits ? m->chunk_tokens : 1, .n_pages = (uint32_t)pages,
     };
     int code = backend_find(&m->api, o->backend ? o->backend : "cpu", err);
