@@ -22,6 +22,7 @@
     X(bandwidth_unmeasured,    "the memory bandwidth could not be measured")                               \
     X(ceilings_not_saved,      "the measured ceilings could not be saved and will be measured again")      \
     X(tuning_missing,          "a record of `ridge tune` is missing or has nothing for a model: the ladder ends a rung lower") \
+    X(machine_busy,            "something else used the processors while Ridge measured")                  \
     X(tuning_ignored,          "a record of `ridge tune` could not be used: same bits, perhaps slower")    \
     X(format_replaced,         "a tensor's rows do not fit the weight format asked for; a near one was used") \
     X(history_line_skipped,    "a line of a history of benchmarks could not be used")                      \

@@ -48,14 +48,16 @@ int tune_model_measure(tune_model *m, ridge_knob_use use, double *seconds, error
     return code;
 }
 
-/* Each test once, untimed, and how many steps a sample of decoding needs. */
+/* Each test once, and how many steps a sample of decoding needs. */
 static int warm_up(tune_model *m, error *err) {
-    double seconds = 0;
+    double *seconds = m->sample_seconds;
     int code = 0;
     m->decode_steps = 1;
-    for (int use = RIDGE_KNOB_PROMPT; use >= RIDGE_KNOB_DECODE && !code; use--) code = tune_model_measure(m, (ridge_knob_use)use, &seconds, err);
-    if (!code) code = tune_model_measure(m, RIDGE_KNOB_DECODE, &seconds, err);
-    while (m->decode_steps < DECODE_STEPS_MOST && m->decode_steps * seconds < DECODE_SECONDS) m->decode_steps *= 2;
+    for (int use = RIDGE_KNOB_PROMPT; use >= RIDGE_KNOB_DECODE && !code; use--) code = tune_model_measure(m, (ridge_knob_use)use, &seconds[use], err);
+    if (!code) code = tune_model_measure(m, RIDGE_KNOB_DECODE, &seconds[RIDGE_KNOB_DECODE], err);
+    const double step = seconds[RIDGE_KNOB_DECODE];
+    while (m->decode_steps < DECODE_STEPS_MOST && m->decode_steps * step < DECODE_SECONDS) m->decode_steps *= 2;
+    seconds[RIDGE_KNOB_DECODE] = m->decode_steps * step;
     return code;
 }
 

@@ -18,6 +18,7 @@ typedef struct {
     int32_t       *ids;                 /* the token at each position, whatever the test */
     int            prompt_tokens;       /* of the test with a prompt: 512, or what the model was trained for */
     int            decode_steps;        /* of one sample: enough to be timed */
+    double         sample_seconds[RIDGE_KNOB_PROMPT + 1];       /* what a sample of each use took first */
 } tune_model;
 
 /* *m is zeroed first; close it also after a failure. */

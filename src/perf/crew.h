@@ -24,3 +24,7 @@ int crew_each(int n, crew_work *work, void *user, error *err);
  * delays lowers only its own rate: the sum is what the machine offers, however the work is split. */
 typedef double crew_step(void *user, uint32_t rank);
 int crew_rate(int n, double seconds, size_t n_samples, crew_step *step, void *user, double *sample, error *err);
+
+/* The share of n processors that n threads get which ask for all of them, over `seconds`: clearly below 1 where something else runs there. */
+static const double CREW_IDLE_SHARE = 0.97;         /* below this, the machine is busy */
+int crew_share(int n, double seconds, double *share, error *err);

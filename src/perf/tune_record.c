@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/machine.h"
 #include "engine/tuning_record.h"
+#include "perf/crew.h"
 
 /* ---- storing ---- */
 
@@ -103,6 +104,7 @@ static void print_backend(const char *name, json_t *b, FILE *out) {
             print_speed(entry, "decode", out);
             print_speed(entry, "prompt", out);
         } else fputs(": the defaults", out);
+        if (json_number_value(json_object_get(entry, "processor_share")) < CREW_IDLE_SHARE) fputs(", on a busy machine", out);
         fputc('\n', out);
     }
     json_array_foreach(choices, i, entry) {

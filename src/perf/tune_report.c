@@ -109,8 +109,8 @@ json_t *tune_threads_json(const tune_outcome *o) {
 
 json_t *tune_run_json(const tune_outcome *o) {
     const tune_result *r = o->knobs;
-    return json_pack("{s:s s:s s:s s:s s:s s:f s:f s:b s:b s:i s:o s:i s:o s:b}", "model", o->model, "file", o->file, "shape", o->shape, "date", o->date,
-                     "commit", build_commit, "seconds", o->seconds, "budget_seconds", o->budget_seconds, "changed", r->changed, "taken_back", r->taken_back,
+    return json_pack("{s:s s:s s:s s:s s:s s:f s:f s:f s:b s:b s:i s:o s:i s:o s:b}", "model", o->model, "file", o->file, "shape", o->shape, "date", o->date,
+                     "commit", build_commit, "seconds", o->seconds, "budget_seconds", o->budget_seconds, "processor_share", o->processor_share, "changed", r->changed, "taken_back", r->taken_back,
                      "decode_tokens", o->decode_tokens, "decode", comparison_json(&r->decode), "prompt_tokens", o->prompt_tokens, "prompt",
                      comparison_json(&r->prompt), "same_bits", true);
 }

@@ -15,6 +15,7 @@ typedef struct {
     size_t             n_knobs;
     int                decode_tokens, prompt_tokens;        /* of the tests */
     double             seconds, budget_seconds;
+    double             processor_share;             /* as crew_share, the smaller of before and after */
     char               date[24];                    /* "2026-01-31T23:59:59Z" */
 } tune_outcome;
 

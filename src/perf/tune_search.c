@@ -12,7 +12,7 @@ enum { PAIRS_MOST = 64 };
 static const double LEAST_GAIN = 0.01;          /* of the time that a coordinate is about */
 static const double LEAST_THRESHOLD = 0.0025;   /* of all time: less is no use, whatever it is about */
 static const double LEAST_SHARE = 0.02;         /* of the bytes: a coordinate of fewer cannot be seen to win */
-/* Shares of the budget after which no candidate is begun; the rest is for comparing all choices together with none. */
+/* Shares of the budget after which no round is begun; the rest is for comparing all choices together with none. */
 static const double DECODE_UNTIL = 0.55, PROMPT_UNTIL = 0.85;
 
 typedef struct { double now[PAIRS_MOST], before[PAIRS_MOST]; int n; } pairs;
@@ -70,7 +70,8 @@ static double threshold_of(const tune_coordinate *c) {
 }
 
 static bool time_is_left(const tune_subject *s, ridge_knob_use use) {
-    return s->spent_seconds(s->user) < s->budget_seconds * (use == RIDGE_KNOB_PROMPT ? PROMPT_UNTIL : DECODE_UNTIL);
+    const double round_seconds = 2 * efforts[use].round * s->sample_seconds[use];
+    return s->spent_seconds(s->user) + round_seconds <= s->budget_seconds * (use == RIDGE_KNOB_PROMPT ? PROMPT_UNTIL : DECODE_UNTIL);
 }
 
 /* Whether the candidate may be faster: TUNE_BEATEN until it is known to be the fastest. */

@@ -19,6 +19,7 @@ typedef struct {
     size_t            n_knobs;
     bool              prompts_count;        /* what is faster at decoding must not be slower at prompts */
     double            budget_seconds;
+    double            sample_seconds[RIDGE_KNOB_PROMPT + 1];        /* about what a sample of each use takes: no round begins that would be too long */
     int  (*set)(void *user, size_t knob, uint32_t value, error *err);
     int  (*measure)(void *user, ridge_knob_use use, double *seconds, error *err);       /* one sample */
     double (*spent_seconds)(void *user);                                                /* of the budget, so far */

@@ -61,6 +61,17 @@ static void limits_follow_the_isa(void **state) {
     assert_int_equal(n, 1);
 }
 
+/* However busy the machine is: a share. */
+static void processors_are_shared(void **state) {
+    (void)state;
+    double share;
+    error err;
+    if (crew_share(1, 0.02, &share, &err)) fail_msg("%s", err.text);
+    assert_true(share > 0 && share < 1.1);
+    assert_int_equal(crew_share(0, 0.02, &share, &err), RIDGE_E_BAD_ARGUMENT);
+    assert_true(share == 0);
+}
+
 /* Every loop of this machine reads, copies and counts. */
 static void loops_do_what_they_say(void **state) {
     (void)state;
@@ -194,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_are_whole_words),
         cmocka_unit_test(limits_follow_the_isa),
+        cmocka_unit_test(processors_are_shared),
         cmocka_unit_test(loops_do_what_they_say),
         cmocka_unit_test(probes_give_samples),
         cmocka_unit_test(bandwidth_is_measured_once),

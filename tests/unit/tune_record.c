@@ -46,7 +46,7 @@ static tune_outcome some_outcome(ridge_knob knob[2], tune_coordinate c[2], tune_
     results[1] = (tune_result){ threads, 1, true, false, none, none };
     return (tune_outcome){ .model = "llama 1M Q8_0", .file = "x.gguf", .shape = shape, .backend = one_thread, .usual_backend = two_threads,
                            .threads = &results[1], .knobs = &results[0], .knob = knob, .n_knobs = 2, .decode_tokens = 64, .prompt_tokens = 512,
-                           .seconds = 10, .budget_seconds = 60, .date = "2026-01-31T23:59:59Z" };
+                           .seconds = 10, .budget_seconds = 60, .processor_share = 0.5, .date = "2026-01-31T23:59:59Z" };
 }
 
 static void store(const tune_outcome *o) {
@@ -155,6 +155,7 @@ static void other_machines_stay(void **state) {
     assert_non_null(strstr(printed, "(this machine)"));
     assert_non_null(strstr(printed, "instead of 8"));
     assert_non_null(strstr(printed, "decode +5.0 % [+4.0, +6.0]"));
+    assert_non_null(strstr(printed, "on a busy machine\n"));
     free(printed);
     assert_int_equal(choices_in_all(), 3);
     assert_true(file_is_there());

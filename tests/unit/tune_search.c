@@ -67,6 +67,7 @@ static void hear(void *user, const tune_coordinate *c, const tune_trial *t) {
 
 static int search(fake *f, double budget, tune_result *r, error *err) {
     const tune_subject s = { .user = f, .knob = f->knob, .n_knobs = N_KNOBS, .prompts_count = f->prompts_count, .budget_seconds = budget,
+                             .sample_seconds = { 0.016, 0.016, 0.5 },
                              .set = set, .measure = measure, .spent_seconds = spent, .progress = hear };
     memcpy(f->knob, template, sizeof f->knob);
     return tune_search(&s, r, err);
@@ -236,7 +237,7 @@ static void the_budget_ends_the_search(void **state) {
         tune_result r;
         error err;
         if (search(&f, budgets[i], &r, &err)) fail_msg("%s", err.text);
-        assert_true(f.spent < budgets[i] + 9);                  /* a round that was begun is finished */
+        assert_true(f.spent < budgets[i] + 0.1);                /* no round begins that would be too long; noise may make it longer */
         assert_int_equal(verdict_of(find(&r, "chunk", "model"), 32), budgets[i] < 100 ? TUNE_UNTRIED : TUNE_SAME);
         assert_int_equal(verdict_of(find(&r, "columns", "all matrices"), 1), budgets[i] == 0 ? TUNE_UNTRIED : TUNE_SAME);
         assert_false(r.changed);
