@@ -102,7 +102,8 @@ int cmd_tune(int argc, char **argv) {
         .about = "Finds what is fastest on this machine: threads; for each weight format and shape how many panels a thread works on side by side and\n"
                  "how far ahead it asks for them; sizes of chunks. Each candidate is measured in turn with the value so far, on the whole model, and\n"
                  "kept only where it is faster beyond noise, twice. Every command uses what is found from then on; --untuned goes without.\n"
-                 "No choice changes a bit of the results, and that is checked. The machine should have nothing else to do.",
+                 "No choice changes a bit of the results, and that is checked. The machine should have nothing else to do.\n"
+                 "Without -m and --shape: the default model.",
         .groups = { FLAG_GROUP("Model", model_flags), FLAG_GROUP("Search", run_flags), FLAG_GROUP("Record", record_flags) },
         .after = "Example: ridge tune -m smollm2, then ridge bench -m smollm2 and ridge bench -m smollm2 --untuned",
     };

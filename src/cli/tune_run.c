@@ -27,8 +27,9 @@ static const double THREADS_BUDGET = 0.25;      /* of all, where threads are sea
 static double spent(void *user) { return clock_seconds() - ((subject *)user)->phase_started; }
 
 static void say(void *user, const tune_coordinate *c, const tune_trial *t) {
+    const subject *s = user;
     char gain[64];
-    fprintf(stderr, "%5.0f s  %s of %s: ", clock_seconds() - ((subject *)user)->started, c->name, strcmp(c->of, ((subject *)user)->shape) ? c->of : "the model");
+    fprintf(stderr, "%5.0f s  %s of %s: ", clock_seconds() - s->started, c->name, strcmp(c->of, s->shape) ? c->of : "the model");
     tune_gain_text(&t->speed, gain, sizeof gain);
     if (t->verdict == TUNE_UNTRIED) fputs("no time left\n", stderr);
     else fprintf(stderr, "%u beside %u: %s, %s\n", t->value, c->before, gain, t->verdict == TUNE_BEATEN ? "faster" : tune_verdict_name(t->verdict));
@@ -36,8 +37,13 @@ static void say(void *user, const tune_coordinate *c, const tune_trial *t) {
 
 /* ---- knobs ---- */
 
-static int set_knob(void *user, size_t knob, uint32_t value, error *err) { return ridge_model_set_knob(((subject *)user)->model->model, knob, value, err); }
-static int measure_knobs(void *user, ridge_knob_use use, double *seconds, error *err) { return tune_model_measure(((subject *)user)->model, use, seconds, err); }
+static int set_knob(void *user, size_t knob, uint32_t value, error *err) {
+    return ridge_model_set_knob(((subject *)user)->model->model, knob, value, err);
+}
+
+static int measure_knobs(void *user, ridge_knob_use use, double *seconds, error *err) {
+    return tune_model_measure(((subject *)user)->model, use, seconds, err);
+}
 
 static int search_knobs(tune_run *r, subject *user, double budget_seconds, error *err) {
     if (r->outcome.threads) budget_seconds *= 1 - THREADS_BUDGET;
@@ -60,7 +66,8 @@ static int look_around(tune_run *r, error *err) {
     const int code = crew_share(threads < most ? threads : most, LOOK_SECONDS, &share, err);
     if (code) return code;
     if (share < CREW_IDLE_SHARE)
-        event(EVENT_machine_busy, "something else uses the processors, of which Ridge gets %.0f %%: what is found may be wrong on an idle machine", 100 * share);
+        event(EVENT_machine_busy, "something else uses the processors, of which Ridge gets %.0f %%: what is found may be wrong on an idle machine",
+              100 * share);
     if (share < r->outcome.processor_share) r->outcome.processor_share = share;
     return 0;
 }

@@ -56,8 +56,8 @@ static void print_together(const tune_outcome *o, FILE *out) {
 }
 
 void tune_outcome_print(const tune_outcome *o, FILE *out) {
-    fprintf(out, "%s (%s), %s\n%s, %.0f s\n\n%-16s %-24s %8s %8s  %-24s %s\n", o->model, o->shape, o->backend, machine_here()->cpu, o->seconds, "knob", "of", "before",
-            "chosen", "faster by [95 %]", "rejected, beside what was before");
+    fprintf(out, "%s (%s), %s\n%s, %.0f s\n\n", o->model, o->shape, o->backend, machine_here()->cpu, o->seconds);
+    fprintf(out, "%-16s %-24s %8s %8s  %-24s %s\n", "knob", "of", "before", "chosen", "faster by [95 %]", "rejected, beside what was before");
     if (o->threads) print_result(o, o->threads, out);
     print_result(o, o->knobs, out);
     print_together(o, out);
@@ -71,8 +71,8 @@ static json_t *comparison_json(const comparison *c) {
 }
 
 static json_t *trial_json(const tune_trial *t) {
-    return json_pack("{s:I s:f s:f s:f s:i s:s}", "value", (json_int_t)t->value, "ratio", t->speed.ratio, "low", t->speed.range.low, "high", t->speed.range.high,
-                     "pairs", t->pairs, "verdict", tune_verdict_name(t->verdict));
+    return json_pack("{s:I s:f s:f s:f s:i s:s}", "value", (json_int_t)t->value, "ratio", t->speed.ratio, "low", t->speed.range.low, "high",
+                     t->speed.range.high, "pairs", t->pairs, "verdict", tune_verdict_name(t->verdict));
 }
 
 static const char *use_name(ridge_knob_use use) {
@@ -91,7 +91,7 @@ static json_t *choice_json(const tune_outcome *o, const tune_result *r, const ch
     json_t *found = json_array();
     for (size_t i = 0; i < r->n; i++) {
         const tune_coordinate *c = &r->coordinate[i];
-        if (!strcmp(c->name, name) && (c->together || !strcmp(c->of, of))) json_array_append_new(found, coordinate_json(c));
+        if (!strcmp(c->name, name) && (c->together ? c->before == default_value : !strcmp(c->of, of))) json_array_append_new(found, coordinate_json(c));
     }
     return json_pack("{s:s s:s s:I s:I s:s s:s s:s s:o}", "of", of, "knob", name, "value", (json_int_t)value, "default", (json_int_t)default_value,
                      "model", o->model, "date", o->date, "commit", build_commit, "found", found);
@@ -109,10 +109,10 @@ json_t *tune_threads_json(const tune_outcome *o) {
 
 json_t *tune_run_json(const tune_outcome *o) {
     const tune_result *r = o->knobs;
-    return json_pack("{s:s s:s s:s s:s s:s s:f s:f s:f s:b s:b s:i s:o s:i s:o s:b}", "model", o->model, "file", o->file, "shape", o->shape, "date", o->date,
-                     "commit", build_commit, "seconds", o->seconds, "budget_seconds", o->budget_seconds, "processor_share", o->processor_share, "changed", r->changed, "taken_back", r->taken_back,
-                     "decode_tokens", o->decode_tokens, "decode", comparison_json(&r->decode), "prompt_tokens", o->prompt_tokens, "prompt",
-                     comparison_json(&r->prompt), "same_bits", true);
+    return json_pack("{s:s s:s s:s s:s s:s s:f s:f s:f s:b s:b s:i s:o s:i s:o s:b}", "model", o->model, "file", o->file, "shape", o->shape, "date",
+                     o->date, "commit", build_commit, "seconds", o->seconds, "budget_seconds", o->budget_seconds, "processor_share", o->processor_share,
+                     "changed", r->changed, "taken_back", r->taken_back, "decode_tokens", o->decode_tokens, "decode", comparison_json(&r->decode),
+                     "prompt_tokens", o->prompt_tokens, "prompt", comparison_json(&r->prompt), "same_bits", true);
 }
 
 json_t *tune_outcome_json(const tune_outcome *o) {

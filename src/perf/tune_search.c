@@ -1,5 +1,6 @@
 /* The search of `ridge tune`: see tune_search.h. */
 #include "perf/tune_search.h"
+#include <stdio.h>
 #include <string.h>
 #include "base/memory.h"
 
@@ -34,8 +35,12 @@ const char *tune_verdict_name(tune_verdict v) {
 
 /* ---- pairs ---- */
 
+static bool are_alike(const tune_subject *s, size_t a, size_t b) {
+    return !strcmp(s->knob[a].name, s->knob[b].name) && s->knob[a].default_value == s->knob[b].default_value;
+}
+
 static bool concerns(const tune_subject *s, const tune_coordinate *c, size_t knob) {
-    return knob == c->knob || (c->together && !strcmp(s->knob[knob].name, c->name));
+    return knob == c->knob || (c->together && are_alike(s, knob, c->knob));
 }
 
 static int turn(const tune_subject *s, const tune_coordinate *c, uint32_t value, error *err) {
@@ -156,15 +161,30 @@ static size_t knobs_called(const tune_subject *s, const char *name) {
     return n;
 }
 
-static bool is_first_of_name(const tune_subject *s, size_t knob) {
-    for (size_t i = 0; i < knob; i++) if (!strcmp(s->knob[i].name, s->knob[knob].name)) return false;
-    return true;
+static tune_coordinate *add(tune_result *r, const tune_subject *s, size_t knob, double share) {
+    const ridge_knob *k = &s->knob[knob];
+    tune_coordinate *c = &r->coordinate[r->n++];
+    *c = (tune_coordinate){ .name = k->name, .use = k->use, .knob = knob, .share = share, .gain = no_difference };
+    snprintf(c->of, sizeof c->of, "%s", k->of);
+    return c;
 }
 
-static void add(tune_result *r, const tune_subject *s, size_t knob, bool together, double share) {
-    const ridge_knob *k = &s->knob[knob];
-    r->coordinate[r->n++] = (tune_coordinate){ .name = k->name, .of = together ? "all matrices" : k->of, .use = k->use, .knob = knob,
-                                               .together = together, .share = share, .gain = no_difference };
+/* The knob and those like it together, where it is the first of several. all_bytes: of all weights. */
+static void add_together(const tune_subject *s, tune_result *r, size_t knob, double all_bytes) {
+    const size_t of_name = knobs_called(s, s->knob[knob].name);
+    size_t n = 0;
+    double bytes = 0;
+    for (size_t i = 0; i < s->n_knobs; i++) {
+        if (!are_alike(s, i, knob)) continue;
+        if (i < knob) return;
+        bytes += s->knob[i].bytes;
+        n++;
+    }
+    if (n < 2 || bytes < LEAST_SHARE * all_bytes) return;
+    tune_coordinate *c = add(r, s, knob, bytes / all_bytes);
+    c->together = true;
+    if (n == of_name) snprintf(c->of, sizeof c->of, "all matrices");
+    else snprintf(c->of, sizeof c->of, "all matrices with %u", s->knob[knob].default_value);
 }
 
 /* The knob that is not in `listed` yet and is about most bytes, the first of equals; n_knobs where all are. */
@@ -176,23 +196,33 @@ static size_t next_largest(const tune_subject *s, const bool *listed) {
 }
 
 static void add_model_knobs(const tune_subject *s, tune_result *r, ridge_knob_use use) {
-    for (size_t i = 0; i < s->n_knobs; i++) if (s->knob[i].use == use && knobs_called(s, s->knob[i].name) == 1) add(r, s, i, false, 1);
+    for (size_t i = 0; i < s->n_knobs; i++) if (s->knob[i].use == use && knobs_called(s, s->knob[i].name) == 1) add(r, s, i, 1);
+}
+
+/* The bytes of all weights: what a knob of the whole model is about, or all of one name together. */
+static double all_bytes_of(const tune_subject *s) {
+    double most = 0;
+    for (size_t i = 0; i < s->n_knobs; i++) {
+        double bytes = 0;
+        for (size_t k = 0; k < s->n_knobs; k++) if (!strcmp(s->knob[k].name, s->knob[i].name)) bytes += s->knob[k].bytes;
+        if (bytes > most) most = bytes;
+    }
+    return most;
 }
 
 /* The order of the search: the most bytes first, prompts behind all that is about decoding. Knobs that every group of matrices has are turned
  * together, then, when the model's own are through, each on its own. */
 static void list_coordinates(const tune_subject *s, tune_result *r, bool *listed) {
-    double all = 0;
-    for (size_t i = 0; i < s->n_knobs; i++) if (s->knob[i].bytes > all) all = s->knob[i].bytes;
+    const double all = all_bytes_of(s);
     for (size_t i = 0; i < s->n_knobs; i++) {
         listed[i] = knobs_called(s, s->knob[i].name) == 1;
-        if (!listed[i] && is_first_of_name(s, i)) add(r, s, i, true, 1);
+        if (!listed[i]) add_together(s, r, i, all);
     }
     add_model_knobs(s, r, RIDGE_KNOB_DECODE);
     add_model_knobs(s, r, RIDGE_KNOB_FEW);
     for (size_t i; (i = next_largest(s, listed)) < s->n_knobs; ) {
         listed[i] = true;
-        if (s->knob[i].bytes >= LEAST_SHARE * all) add(r, s, i, false, s->knob[i].bytes / all);
+        if (s->knob[i].bytes >= LEAST_SHARE * all) add(r, s, i, s->knob[i].bytes / all);
     }
     add_model_knobs(s, r, RIDGE_KNOB_PROMPT);
 }

@@ -15,7 +15,7 @@ struct tune_trial;
 
 typedef struct {
     void             *user;
-    const ridge_knob *knob;         /* [n_knobs]; borrowed. `value` follows what `set` does. Those of one name start alike, with the same candidates */
+    const ridge_knob *knob;         /* [n_knobs]; borrowed. starting at default_value; `value` follows `set`. Those of one name have the same candidates */
     size_t            n_knobs;
     bool              prompts_count;        /* what is faster at decoding must not be slower at prompts */
     double            budget_seconds;
@@ -39,11 +39,12 @@ typedef struct tune_trial {
     tune_verdict verdict;
 } tune_trial;
 
-/* What is turned at once: one knob, or all of one name (those of all matrices). */
+/* What is turned at once: one knob, or all of one name that have the same default. */
 typedef struct tune_coordinate {
-    const char    *name, *of;       /* "columns", "q8_0 4864x896"; "all matrices" */
+    const char    *name;            /* "columns" */
+    char           of[80];          /* "q8_0 4864x896"; "all matrices"; "all matrices with 8" where others have another default */
     ridge_knob_use use;
-    size_t         knob;            /* the index; of all of a name: the first */
+    size_t         knob;            /* the index; of several: the first */
     bool           together;
     double         share;           /* of the weights' bytes */
     uint32_t       before, after;

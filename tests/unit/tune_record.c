@@ -40,7 +40,7 @@ static tune_outcome some_outcome(ridge_knob knob[2], tune_coordinate c[2], tune_
                               .trial = { { 1, slower, 16, TUNE_SLOWER } } };
     c[1] = (tune_coordinate){ .name = "columns", .of = "q8_0 64x64", .share = 0.6, .before = 8, .after = 4, .gain = faster, .n_trials = 2,
                               .trial = { { 2, slower, 16, TUNE_SLOWER }, { 4, faster, 32, TUNE_KEPT } } };
-    *threads = (tune_coordinate){ .name = "threads", .of = shape, .share = 1, .before = 2, .after = 1, .gain = faster, .n_trials = 1,
+    *threads = (tune_coordinate){ .name = "threads", .of = "2 layers of 64, q8_0", .share = 1, .before = 2, .after = 1, .gain = faster, .n_trials = 1,
                                   .trial = { { 1, faster, 32, TUNE_KEPT } } };
     results[0] = (tune_result){ c, 2, true, false, faster, none };
     results[1] = (tune_result){ threads, 1, true, false, none, none };

@@ -29,6 +29,7 @@ typedef struct fake {
     uint64_t seed;
     double   noise, spent, drift;
     int      measured, fails_at;
+    uint32_t middle_columns;        /* the default of the group in the middle, where it is another one */
     bool     prompts_count;
     char     heard[4000];
 } fake;
@@ -70,6 +71,7 @@ static int search(fake *f, double budget, tune_result *r, error *err) {
                              .sample_seconds = { 0.016, 0.016, 0.5 },
                              .set = set, .measure = measure, .spent_seconds = spent, .progress = hear };
     memcpy(f->knob, template, sizeof f->knob);
+    if (f->middle_columns) f->knob[COLUMNS_MIDDLE].value = f->knob[COLUMNS_MIDDLE].default_value = f->middle_columns;
     return tune_search(&s, r, err);
 }
 
@@ -181,6 +183,27 @@ static void a_group_may_differ(void **state) {
     tune_result_free(&r);
 }
 
+/* Knobs with other defaults are not turned along, and stay what they are where nothing is faster. */
+static void defaults_may_differ(void **state) {
+    (void)state;
+    for (int planted = 0; planted < 2; planted++) {
+        fake f = { .seconds = planted ? four_columns : nothing, .seed = 11, .noise = 0.003, .middle_columns = 4 };
+        tune_result r;
+        error err;
+        if (search(&f, 1e9, &r, &err)) fail_msg("%s", err.text);
+        const tune_coordinate *c = find(&r, "columns", "all matrices with 8");
+        assert_true(c->together && fabs(c->share - 0.71) < 1e-9);
+        assert_null(find(&r, "columns", "all matrices with 4"));         /* there is but one: it is on its own */
+        assert_true(find(&r, "ahead", "all matrices")->share == 1);
+        assert_int_equal(find(&r, "columns", "middle")->before, 4);
+        assert_int_equal(f.knob[COLUMNS_MIDDLE].value, 4);
+        assert_int_equal(f.knob[COLUMNS_LARGE].value, planted ? 4 : 8);
+        assert_int_equal(f.knob[COLUMNS_SMALL].value, planted ? 4 : 8);
+        assert_int_equal(r.changed, planted);
+        tune_result_free(&r);
+    }
+}
+
 static void the_order_is_by_bytes_and_decoding_first(void **state) {
     (void)state;
     fake f = { .seconds = nothing, .seed = 1 };
@@ -263,6 +286,7 @@ int main(void) {
         cmocka_unit_test(a_planted_gain_is_found),
         cmocka_unit_test(noise_keeps_the_defaults),
         cmocka_unit_test(a_group_may_differ),
+        cmocka_unit_test(defaults_may_differ),
         cmocka_unit_test(the_order_is_by_bytes_and_decoding_first),
         cmocka_unit_test(what_hurts_elsewhere_is_no_gain),
         cmocka_unit_test(all_together_must_not_be_slower),
