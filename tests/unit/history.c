@@ -40,7 +40,7 @@ static int fresh(void **state) {
 static bench_result example(void) {
     bench_result r = {
         .version = "0.0", .model_file = "dir/a <b>.gguf", .model_type = "llama 1M Q8_0", .model_bytes = 5u << 20, .model_parameters = 1000000,
-        .backend = "cpu: avx2, 2 threads", .isa = "avx2", .fuse = "all", .arithmetic = "int8", .peak = "int8 by avx2", .packed = true,
+        .backend = "cpu: avx2, 2 threads", .isa = "avx2", .fuse = "all", .arithmetic = "int8", .peak = "int8 by avx2", .packed = true, .tuned = true,
         .threads = 2, .batch = 2048, .micro_batch = 512, .n_gen = 128, .n_depth = 16, .load_seconds = 0.5, .time = "2026-01-01T00:00:00Z",
         .bytes = 128 * 500e6, .operations = 128 * 1e9, .n = 3, .n_steps = 1, .step = { { "linear(x)", 5e6, 7e6, 0.25 } },
     };
@@ -77,7 +77,7 @@ static void what_is_written_is_read(void **state) {
     assert_string_equal(e->time, "2026-01-01T00:00:00Z");
     assert_int_equal(strlen(e->machine), 16);
     assert_true(*e->commit && *e->cpu && !*e->rung);
-    assert_true(e->threads == 2 && e->n_gen == 128 && e->n_prompt == 0 && e->n_depth == 16 && e->packed && !e->precise);
+    assert_true(e->threads == 2 && e->n_gen == 128 && e->n_prompt == 0 && e->n_depth == 16 && e->packed && !e->precise && e->tuned);
     assert_float_equal(e->speed, 64, 1e-6);
     assert_float_equal(e->share, 0.8, 1e-6);
     assert_int_equal(e->n, 3);
@@ -90,6 +90,9 @@ static void what_is_written_is_read(void **state) {
     assert_true(e->steps[0].bytes == 5e6 && e->steps[0].operations == 7e6 && e->steps[0].seconds == 0.25);
     assert_string_equal(h.entry[1].rung, "simd");
     assert_true(history_same_test(e, e) && !history_same_test(e, &h.entry[1]));
+    history_entry untuned = *e;
+    untuned.tuned = false;
+    assert_false(history_same_test(e, &untuned));
     char name[64];
     history_test_name(e, name, sizeof name);
     assert_string_equal(name, "tg128 @ d16");

@@ -39,7 +39,7 @@ static void lists_are_read(void **state) {
 static bench_result example(void) {
     bench_result r = {
         .version = "0.0", .model_file = "dir/it's \"a\".gguf", .model_type = "llama 1M Q8_0", .model_bytes = 5u << 20, .model_parameters = 1000000,
-        .backend = "cpu: avx2, 2 threads", .isa = "avx2", .fuse = "all", .arithmetic = "int8", .peak = "int8 by avx2", .packed = true,
+        .backend = "cpu: avx2, 2 threads", .isa = "avx2", .fuse = "all", .arithmetic = "int8", .peak = "int8 by avx2", .packed = true, .type_k = "f16", .type_v = "f16",
         .threads = 2, .batch = 2048, .micro_batch = 512, .n_gen = 128, .n_depth = 16, .load_seconds = 0.5, .time = "2026-01-01T00:00:00Z",
         .bytes = 128 * 500e6, .operations = 128 * 1e9, .n = 3,
     };
@@ -122,7 +122,7 @@ static void check_object(json_t *o) {
     assert_true(fabs(json_real_value(json_object_get(o, "ceiling_share")) - 0.8) < 1e-6);
     assert_string_equal(json_string_value(json_object_get(o, "bound_by")), "read");
     assert_int_equal(json_integer_value(json_object_get(o, "bytes_per_token")), 500000000);
-    assert_true(json_is_true(json_object_get(o, "packed")) && json_is_false(json_object_get(o, "precise")));
+    assert_true(json_is_true(json_object_get(o, "packed")) && json_is_false(json_object_get(o, "precise")) && json_is_false(json_object_get(o, "tuned")));
 }
 
 static void json_has_every_field(void **state) {
