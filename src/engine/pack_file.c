@@ -1,6 +1,6 @@
 /* ridge_pack: a model whose matrices are panels already, to be mapped and used in place (docs/packed-file.md). The input is mapped;
  * all threads write the output in windows of 4 MB that are aligned in the file. A file system that caches files in large folios (ext4
- * since Linux 6.16, XFS, Btrfs) then caches this one in huge pages: mapping it takes no time, and reading it no small pages' misses. */
+ * since Linux 6.16, XFS) then caches this one in huge pages: mapping it takes no time, and reading it no small pages' misses. */
 #include <stdio.h>
 #include <string.h>
 #include "base/memory.h"

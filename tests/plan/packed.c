@@ -153,6 +153,64 @@ static void odd_shapes(void **state) {
     every_way("odd shapes", &m);
 }
 
+static buffer content_of(const char *path) {
+    buffer b = {0};
+    error err;
+    if (read_whole_file(path, 1 << 24, &b, &err)) fail_msg("%s", err.text);
+    return b;
+}
+
+static void write_content(const char *path, const buffer *b, size_t n) {
+    error err;
+    if (write_whole_file(path, b->data, n, &err)) fail_msg("%s", err.text);
+}
+
+/* Where a text of the file begins. */
+static char *find(const buffer *b, const char *text) {
+    char *at = memmem(b->data, b->n, text, strlen(text));
+    assert_non_null(at);
+    return at;
+}
+
+/* Panels are cut where the writer's windows end. */
+static void files_of_several_windows(void **state) {
+    tiny_model m = tiny_model_default("llama");
+    m.weights = FORMAT_f32;
+    m.hidden = 512;
+    m.n_heads = 8;
+    m.ff = 1616;
+    m.n_layers = 1;
+    size_t bytes;
+    pack(&m);
+    const way w = { .isa = "best", .fuse = "all", .threads = 2 };
+    float *want = logits_of(original, w, &bytes);
+    expect_same("several windows", w, want, bytes);
+    memory_free(want);
+}
+
+/* Two layers exchange their up matrices, so that a gate's stream holds another layer's up. */
+static void gate_and_up_need_not_alternate(void **state) {
+    static const char *const names[] = { "blk.0.ffn_up.weight", "blk.1.ffn_up.weight" }, *const files[] = { original, packed }, *const fuses[] = { "none", "all" };
+    tiny_model m = tiny_model_default("llama");
+    m.weights = FORMAT_q8_0;
+    pack(&m);
+    for (int i = 0; i < 2; i++) {
+        buffer b = content_of(files[i]);
+        char *first = find(&b, names[0]), *second = find(&b, names[1]);
+        memcpy(first, names[1], strlen(names[1]));
+        memcpy(second, names[0], strlen(names[0]));
+        write_content(files[i], &b, b.n);
+        buffer_free(&b);
+    }
+    for (int i = 0; i < 2; i++) {
+        const way w = { .isa = "best", .fuse = fuses[i], .threads = 2 };
+        size_t bytes;
+        float *want = logits_of(original, w, &bytes);
+        expect_same("gate and up apart", w, want, bytes);
+        memory_free(want);
+    }
+}
+
 /* ---- what a packed file says ---------------------------------------------------------------------------------------------- */
 
 static ridge_model *open_plan(const char *path) {
@@ -210,13 +268,6 @@ static void it_says_what_the_original_said(void **state) {
     ridge_model_close(after);
 }
 
-static buffer content_of(const char *path) {
-    buffer b = {0};
-    error err;
-    if (read_whole_file(path, 1 << 24, &b, &err)) fail_msg("%s", err.text);
-    return b;
-}
-
 /* A file that changes while it is mapped changes the results: nothing was copied. */
 static void it_is_used_in_place(void **state) {
     tiny_model t = tiny_model_default("llama");
@@ -268,17 +319,8 @@ static void expect_refusal(const char *path, int code, const char *sentence) {
     if (!strstr(err.text, sentence)) fail_msg("\"%s\" does not say \"%s\"", err.text, sentence);
 }
 
-static void write_other(const buffer *b, size_t n) {
-    error err;
-    if (write_whole_file(other, b->data, n, &err)) fail_msg("%s", err.text);
-}
-
 /* The value behind a key: of an array its first element. */
-static size_t value_of(const buffer *b, const char *key, bool is_array) {
-    const char *at = memmem(b->data, b->n, key, strlen(key));
-    assert_non_null(at);
-    return (size_t)(at - b->data) + strlen(key) + 4 + (is_array ? 12 : 0);
-}
+static char *value_of(const buffer *b, const char *key, bool is_array) { return find(b, key) + strlen(key) + 4 + (is_array ? 12 : 0); }
 
 static void damaged_files_are_refused(void **state) {
     tiny_model t = tiny_model_default("llama");
@@ -308,26 +350,25 @@ static void damaged_files_are_refused(void **state) {
     buffer file = content_of(packed);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint32_t before;
-        char *at = file.data + value_of(&file, cases[i].key, cases[i].is_array);
+        char *at = value_of(&file, cases[i].key, cases[i].is_array);
         memcpy(&before, at, sizeof before);
         assert_int_not_equal(before, cases[i].value);
         memcpy(at, &cases[i].value, sizeof before);
-        write_other(&file, file.n);
+        write_content(other, &file, file.n);
         expect_refusal(other, cases[i].code, cases[i].sentence);
         memcpy(at, &before, sizeof before);
     }
     static const char *const keys[] = { "ridge.pack.panel_rows", "ridge.pack.names", "ridge.pack.streams", "ridge.pack.rows", "ridge.panels.blk.0.attn_v" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {           /* a key that is not there; a stream that is not there */
-        char *at = memmem(file.data, file.n, keys[i], strlen(keys[i]));
-        assert_non_null(at);
+        char *at = find(&file, keys[i]);
         at[0] = 'x';
-        write_other(&file, file.n);
+        write_content(other, &file, file.n);
         expect_refusal(other, RIDGE_E_BAD_FILE, "missing");
         at[0] = 'r';
     }
-    write_other(&file, file.n - 4096);
+    write_content(other, &file, file.n - 4096);
     expect_refusal(other, RIDGE_E_BAD_FILE, "truncated");
-    write_other(&file, file.n);
+    write_content(other, &file, file.n);
     ridge_model_close(open_plan(other));                                /* and undamaged it is fine */
     buffer_free(&file);
 }
@@ -378,6 +419,8 @@ int main(void) {
         cmocka_unit_test(dense_weights_that_bf16_holds),
         cmocka_unit_test(every_architecture),
         cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(files_of_several_windows),
+        cmocka_unit_test(gate_and_up_need_not_alternate),
         cmocka_unit_test(it_says_what_the_original_said),
         cmocka_unit_test(it_is_used_in_place),
         cmocka_unit_test(any_number_of_threads_gives_the_same_file),
