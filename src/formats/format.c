@@ -67,6 +67,12 @@ static void name##_panel_row(float *y, const void *panel, size_t r, size_t n) { 
 }
 #include "formats/list.h"
 
+static float sum_of_squares(const float *x, size_t n) {
+    float sum = 0;
+    for (size_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sum;
+}
+
 #define QUANTIZER(name, per_block)                                                                                          \
 static void name##_quantize(void *row, const float *x, size_t n) {                                                          \
     for (size_t b = 0; b < n / per_block; b++) name##_quantize_block((block_##name *)row + b, x + b * per_block);           \
@@ -82,6 +88,31 @@ QUANTIZER(q4_k, 256)
 QUANTIZER(q5_k, 256)
 QUANTIZER(q6_k, 256)
 
+/* What an error counts: its input's importance and the value itself, measured by `factor` times the mean square of `span` values
+ * around it, the row's or the block's. */
+#define WEIGHTED_QUANTIZER(name, per_block, span, factor)                                                                   \
+static void name##_quantize_weighted(void *row, const float *x, const float *importance, size_t n) {                        \
+    float w[per_block], mean_square = 0;                                                                                    \
+    for (size_t b = 0, k = 0; k < n; b++, k += per_block) {                                                                 \
+        if (k % (span) == 0) mean_square = factor * sum_of_squares(x + k, span) / (float)(span);                            \
+        search_weights(w, importance + k, x + k, per_block, mean_square);                                                   \
+        name##_quantize_block_weighted((block_##name *)row + b, x + k, w);                                                  \
+    }                                                                                                                       \
+}
+WEIGHTED_QUANTIZER(q4_0, 32, n, 1)
+WEIGHTED_QUANTIZER(q4_1, 32, n, 1)
+WEIGHTED_QUANTIZER(q5_0, 32, n, 1)
+WEIGHTED_QUANTIZER(q5_1, 32, n, 1)
+WEIGHTED_QUANTIZER(q2_k, 256, 256, 1)
+WEIGHTED_QUANTIZER(q3_k, 256, 256, 2)
+WEIGHTED_QUANTIZER(q4_k, 256, 256, 2)
+WEIGHTED_QUANTIZER(q5_k, 256, 256, 2)
+/* Here the inputs alone count. */
+static void q6_k_quantize_weighted(void *row, const float *x, const float *importance, size_t n) {
+    for (size_t b = 0; b < n / 256; b++) q6_k_quantize_block_weighted((block_q6_k *)row + b, x + 256 * b, importance + 256 * b);
+}
+#define q8_0_quantize_weighted NULL
+
 const format formats[FORMAT_COUNT] = {
 #define DENSE(called, type, bytes) [FORMAT_##called] = {                                                                    \
     .name = #called, .gguf_type = type, .block_k = 1, .block_bytes = bytes,                                                 \
@@ -89,7 +120,8 @@ const format formats[FORMAT_COUNT] = {
     .dequantize = called##_dequantize, .quantize = called##_quantize, .panel_bytes = called##_panel_bytes, .pack = called##_pack },
 #define QUANTISED(called, type, per_block, unit, offset, most, minima, quantizer) [FORMAT_##called] = {                     \
     .name = #called, .gguf_type = type, .block_k = per_block, .block_bytes = sizeof(block_##called), .arithmetic = ARITHMETIC_INT8, \
-    .dequantize = called##_dequantize, .quantize = quantizer, .panel_bytes = called##_panel_bytes, .pack = called##_pack },
+    .dequantize = called##_dequantize, .quantize = quantizer, .quantize_weighted = called##_quantize_weighted,              \
+    .panel_bytes = called##_panel_bytes, .pack = called##_pack },
 #include "formats/list.h"
 };
 

@@ -33,6 +33,9 @@ typedef struct {
     void (*dequantize)(float *y, const void *row, size_t n);
     /* The nearest row of this format, by the rule of the reference implementation; NULL where Ridge has none. */
     void (*quantize)(void *row, const float *x, size_t n);
+    /* The same, where an error of value k costs the more the larger importance[k] [n] is: finite, not negative. NULL where the rule
+     * of the reference implementation does not ask for importance. */
+    void (*quantize_weighted)(void *row, const float *x, const float *importance, size_t n);
 
     /* Bytes of a panel of 16 rows of n values. */
     size_t (*panel_bytes)(size_t n);

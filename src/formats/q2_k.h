@@ -41,26 +41,39 @@ static void q2_k_dequantize_block(float *y, const block_q2_k *b) {
     for (int k = 0; k < 256; k++)
         y[k] = f16_to_f32(b->d) * (float)((b->s[k / 16] & 15) * q2_k_code(b, k)) - f16_to_f32(b->dmin) * (float)(b->s[k / 16] >> 4);
 }
+/* share, minimum [16]: 0 ... 15. */
+static void q2_k_put(block_q2_k *b, const float *x, const uint8_t *share, const uint8_t *minimum, const uint8_t found[256]) {
+    for (int u = 0; u < 16; u++) b->s[u] = (uint8_t)(share[u] | minimum[u] << 4);
+    memset(b->q, 0, sizeof b->q);
+    for (int k = 0; k < 256; k++) {
+        const float d = f16_to_f32(b->d) * (float)share[k / 16], below = f16_to_f32(b->dmin) * (float)minimum[k / 16];
+        const int code = d != 0 ? search_code((x[k] + below) / d, 0, 3) : found[k];
+        b->q[k / 128 * 32 + k % 32] |= (uint8_t)(code << k % 128 / 32 * 2);
+    }
+}
 /* Values weigh their magnitude, and errors count by size: with four codes squares would follow outliers alone. */
 static void q2_k_quantize_block(block_q2_k *b, const float *x) {
-    float scale[16], below[16], w[16];
-    uint8_t found[256];
-    for (int u = 0; u < 16; u++) {
-        for (int i = 0; i < 16; i++) w[i] = fabsf(x[16 * u + i]);
-        scale[u] = search_scale_and_minimum(x + 16 * u, w, 16, (search_range){ .most = 3, .from = -0.5f, .steps = 15, .absolute = 1 },
-                                            &below[u], found + 16 * u);
-    }
+    float scale[16], below[16], w[256];
+    uint8_t found[256], share[16], minimum[16];
+    for (int k = 0; k < 256; k++) w[k] = fabsf(x[k]);
+    search_units(x, w, 16, (search_range){ .most = 3, .from = -0.5f, .by = 0.1f, .steps = 15, .absolute = 1 }, scale, below, found);
     const float most_scale = search_largest(scale, 16), most_below = search_largest(below, 16);
     const float inverse = most_scale > 0 ? 15 / most_scale : 0, inverse_below = most_below > 0 ? 15 / most_below : 0;
     b->d = f32_to_f16(most_scale / 15);
     b->dmin = f32_to_f16(most_below / 15);
-    for (int u = 0; u < 16; u++)
-        b->s[u] = (uint8_t)(search_code(inverse * scale[u], 0, 15) | search_code(inverse_below * below[u], 0, 15) << 4);
-    memset(b->q, 0, sizeof b->q);
-    for (int k = 0; k < 256; k++) {
-        const float d = f16_to_f32(b->d) * (float)(b->s[k / 16] & 15), minimum = f16_to_f32(b->dmin) * (float)(b->s[k / 16] >> 4);
-        const int code = d != 0 ? search_code((x[k] + minimum) / d, 0, 3) : found[k];
-        b->q[k / 128 * 32 + k % 32] |= (uint8_t)(code << k % 128 / 32 * 2);
+    for (int u = 0; u < 16; u++) {
+        share[u] = (uint8_t)search_code(inverse * scale[u], 0, 15);
+        minimum[u] = (uint8_t)search_code(inverse_below * below[u], 0, 15);
     }
+    q2_k_put(b, x, share, minimum, found);
+}
+static void q2_k_quantize_block_weighted(block_q2_k *b, const float *x, const float *w) {
+    float scale[16], below[16], of_unit[16];
+    uint8_t found[256], share[16], minimum[16];
+    search_units(x, w, 16, search_range_finely(3), scale, below, found);
+    for (int u = 0; u < 16; u++) of_unit[u] = search_sum_of(w + 16 * u, 16);
+    b->d = f32_to_f16(search_scale_of_scales(scale, of_unit, 16, 15, share));
+    b->dmin = f32_to_f16(search_scale_of_scales(below, of_unit, 16, 15, minimum));
+    q2_k_put(b, x, share, minimum, found);
 }
 #endif

@@ -48,24 +48,37 @@ static void q3_k_unpack_row(block_q3_k *b, const panel_q3_k *p, int r) {
 static void q3_k_dequantize_block(float *y, const block_q3_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(q3_k_scale_of(b, k / 16) * (q3_k_code(b, k) - 4));
 }
-/* The unit's scale of largest magnitude becomes -32, so d may be negative. */
-static void q3_k_quantize_block(block_q3_k *b, const float *x) {
-    float scale[16];
-    uint8_t found[256];
-    for (int u = 0; u < 16; u++) scale[u] = search_scale_by_moves(x + 16 * u, 16, 4, found + 16 * u);
-    const float largest = value_of_largest_magnitude(scale, 16), inverse = largest != 0 ? -32 / largest : 0;
+/* share [16]: the units' scales, 0 ... 63. */
+static void q3_k_put(block_q3_k *b, const float *x, float d, const uint8_t *share, const uint8_t found[256]) {
     memset(b, 0, sizeof *b);
-    if (largest != 0) b->d = f32_to_f16(1 / inverse);
-    for (int u = 0; u < 16 && largest != 0; u++) {
-        const int share = search_code(inverse * scale[u], -32, 31) + 32;
-        b->s[u % 8] |= (uint8_t)((share & 15) << (u < 8 ? 0 : 4));
-        b->s[8 + u % 4] |= (uint8_t)(share >> 4 << 2 * (u / 4));
+    b->d = f32_to_f16(d);
+    for (int u = 0; u < 16; u++) {
+        b->s[u % 8] |= (uint8_t)((share[u] & 15) << (u < 8 ? 0 : 4));
+        b->s[8 + u % 4] |= (uint8_t)(share[u] >> 4 << 2 * (u / 4));
     }
     for (int k = 0; k < 256; k++) {
-        const float d = f16_to_f32(b->d) * (float)q3_k_scale_of(b, k / 16);
-        const int code = d != 0 ? search_code(x[k] / d, -4, 3) + 4 : found[k];
+        const float scale = f16_to_f32(b->d) * (float)q3_k_scale_of(b, k / 16);
+        const int code = scale != 0 ? search_code(x[k] / scale, -4, 3) + 4 : found[k];
         b->q[k / 128 * 32 + k % 32] |= (uint8_t)((code & 3) << k % 128 / 32 * 2);
         b->h[k % 32] |= (uint8_t)(code >> 2 << k / 32);
     }
+}
+/* The unit's scale of largest magnitude becomes -32, so d may be negative. */
+static void q3_k_quantize_block(block_q3_k *b, const float *x) {
+    float scale[16];
+    uint8_t found[256], share[16] = {0};
+    for (int u = 0; u < 16; u++) scale[u] = search_scale_by_moves(x + 16 * u, 16, 4, found + 16 * u);
+    const float largest = value_of_largest_magnitude(scale, 16), inverse = largest != 0 ? -32 / largest : 0;
+    for (int u = 0; u < 16 && largest != 0; u++) share[u] = (uint8_t)(search_code(inverse * scale[u], -32, 31) + 32);
+    q3_k_put(b, x, largest != 0 ? 1 / inverse : 0, share, found);
+}
+static void q3_k_quantize_block_weighted(block_q3_k *b, const float *x, const float *w) {
+    float scale[16], of_unit[16];
+    uint8_t found[256], share[16];
+    for (int u = 0; u < 16; u++) {
+        scale[u] = search_scale(x + 16 * u, w + 16 * u, 16, 4, found + 16 * u);
+        of_unit[u] = search_sum_of(w + 16 * u, 16);
+    }
+    q3_k_put(b, x, search_scale(scale, of_unit, 16, 32, share), share, found);
 }
 #endif

@@ -37,4 +37,9 @@ static void q4_0_quantize_block(block_q4_0 *b, const float *x) {
     b->d = f32_to_f16(d);
     for (int j = 0; j < 16; j++) b->q[j] = (uint8_t)(code_half_up(x[j] * inverse + 8.5f, 15) | code_half_up(x[j + 16] * inverse + 8.5f, 15) << 4);
 }
+static void q4_0_quantize_block_weighted(block_q4_0 *b, const float *x, const float *w) {
+    uint8_t code[32];
+    b->d = f32_to_f16(search_scale(x, w, 32, 8, code));
+    for (int j = 0; j < 16; j++) b->q[j] = (uint8_t)(code[j] | code[j + 16] << 4);
+}
 #endif

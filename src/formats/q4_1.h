@@ -45,4 +45,11 @@ static void q4_1_quantize_block(block_q4_1 *b, const float *x) {
     for (int j = 0; j < 16; j++)
         b->q[j] = (uint8_t)(code_half_up((x[j] - least) * inverse + 0.5f, 15) | code_half_up((x[j + 16] - least) * inverse + 0.5f, 15) << 4);
 }
+static void q4_1_quantize_block_weighted(block_q4_1 *b, const float *x, const float *w) {
+    uint8_t code[32];
+    float below;
+    b->d = f32_to_f16(search_scale_and_minimum(x, w, 32, search_range_finely(15), &below, code));
+    b->m = f32_to_f16(-below);
+    for (int j = 0; j < 16; j++) b->q[j] = (uint8_t)(code[j] | code[j + 16] << 4);
+}
 #endif

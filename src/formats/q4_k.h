@@ -39,15 +39,24 @@ static void q4_k_dequantize_block(float *y, const block_q4_k *b) {
         y[k] = f16_to_f32(b->d) * (float)(k_scale_of(b->s, u) * code) - f16_to_f32(b->dmin) * (float)k_min_of(b->s, u);
     }
 }
-static void q4_k_quantize_block(block_q4_k *b, const float *x) {
-    float scale[8], below[8];
-    uint8_t found[256];
-    search_k_block(x, (search_range){ .most = 15, .from = -1, .steps = 20 }, scale, below, found);
-    const k_halves halves = k_scales_quantize(b->s, scale, below);
+static void q4_k_put(block_q4_k *b, const float *x, k_halves halves, const uint8_t found[256]) {
     b->d = halves.d;
     b->dmin = halves.dmin;
     memset(b->q, 0, sizeof b->q);
     for (int k = 0; k < 256; k++)
         b->q[k / 64 * 32 + k % 32] |= (uint8_t)(k_scales_code(b->s, b->d, b->dmin, x[k], k, 15, found[k]) << k / 32 % 2 * 4);
+}
+static void q4_k_quantize_block(block_q4_k *b, const float *x) {
+    float scale[8], below[8], w[256];
+    uint8_t found[256];
+    search_k_weights(w, x);
+    search_units(x, w, 32, (search_range){ .most = 15, .from = -1, .by = 0.1f, .steps = 20 }, scale, below, found);
+    q4_k_put(b, x, k_scales_quantize(b->s, scale, below), found);
+}
+static void q4_k_quantize_block_weighted(block_q4_k *b, const float *x, const float *w) {
+    float scale[8], below[8];
+    uint8_t found[256];
+    search_units(x, w, 32, search_range_finely(15), scale, below, found);
+    q4_k_put(b, x, k_scales_quantize_weighted(b->s, scale, below, w), found);
 }
 #endif

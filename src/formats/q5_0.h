@@ -36,16 +36,22 @@ static void q5_0_dequantize_block(float *y, const block_q5_0 *b) {
         y[j + 16] = f16_to_f32(b->d) * (float)((b->q[j] >> 4) + 16 * bit_of(b->h, j + 16) - 16);
     }
 }
+static void q5_0_put_codes(block_q5_0 *b, const uint8_t code[32]) {
+    memset(b->h, 0, sizeof b->h);
+    for (int j = 0; j < 16; j++) b->q[j] = (uint8_t)((code[j] & 15) | (code[j + 16] & 15) << 4);
+    for (int k = 0; k < 32; k++) set_bit(b->h, k, code[k] >> 4);
+}
 /* The value of largest magnitude becomes code 0 (-16), so d may be negative; codes are rounded half up. */
 static void q5_0_quantize_block(block_q5_0 *b, const float *x) {
+    uint8_t code[32];
     const float d = value_of_largest_magnitude(x, 32) / -16, inverse = d != 0 ? 1 / d : 0;
     b->d = f32_to_f16(d);
-    memset(b->h, 0, sizeof b->h);
-    for (int j = 0; j < 16; j++) {
-        const int low = code_half_up(x[j] * inverse + 16.5f, 31), high = code_half_up(x[j + 16] * inverse + 16.5f, 31);
-        b->q[j] = (uint8_t)((low & 15) | (high & 15) << 4);
-        set_bit(b->h, j, low >> 4);
-        set_bit(b->h, j + 16, high >> 4);
-    }
+    for (int k = 0; k < 32; k++) code[k] = (uint8_t)code_half_up(x[k] * inverse + 16.5f, 31);
+    q5_0_put_codes(b, code);
+}
+static void q5_0_quantize_block_weighted(block_q5_0 *b, const float *x, const float *w) {
+    uint8_t code[32];
+    b->d = f32_to_f16(search_scale(x, w, 32, 16, code));
+    q5_0_put_codes(b, code);
 }
 #endif

@@ -39,19 +39,27 @@ static void q5_1_dequantize_block(float *y, const block_q5_1 *b) {
         y[j + 16] = f16_to_f32(b->d) * (float)((b->q[j] >> 4) + 16 * bit_of(b->h, j + 16)) + f16_to_f32(b->m);
     }
 }
+static void q5_1_put_codes(block_q5_1 *b, const uint8_t code[32]) {
+    memset(b->h, 0, sizeof b->h);
+    for (int j = 0; j < 16; j++) b->q[j] = (uint8_t)((code[j] & 15) | (code[j + 16] & 15) << 4);
+    for (int k = 0; k < 32; k++) set_bit(b->h, k, code[k] >> 4);
+}
 /* The smallest value becomes code 0, the largest 31; codes are rounded half up. */
 static void q5_1_quantize_block(block_q5_1 *b, const float *x) {
+    uint8_t code[32];
     float least, most;
     range_of(x, 32, &least, &most);
     const float d = (most - least) / 31, inverse = d != 0 ? 1 / d : 0;
     b->d = f32_to_f16(d);
     b->m = f32_to_f16(least);
-    memset(b->h, 0, sizeof b->h);
-    for (int j = 0; j < 16; j++) {
-        const int low = code_half_up((x[j] - least) * inverse + 0.5f, 31), high = code_half_up((x[j + 16] - least) * inverse + 0.5f, 31);
-        b->q[j] = (uint8_t)((low & 15) | (high & 15) << 4);
-        set_bit(b->h, j, low >> 4);
-        set_bit(b->h, j + 16, high >> 4);
-    }
+    for (int k = 0; k < 32; k++) code[k] = (uint8_t)code_half_up((x[k] - least) * inverse + 0.5f, 31);
+    q5_1_put_codes(b, code);
+}
+static void q5_1_quantize_block_weighted(block_q5_1 *b, const float *x, const float *w) {
+    uint8_t code[32];
+    float below;
+    b->d = f32_to_f16(search_scale_and_minimum(x, w, 32, search_range_finely(31), &below, code));
+    b->m = f32_to_f16(-below);
+    q5_1_put_codes(b, code);
 }
 #endif

@@ -44,10 +44,10 @@ static void q6_k_dequantize_block(float *y, const block_q6_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(b->s[k / 16] * (q6_k_code(b, k) - 32));
 }
 /* The unit's scale of largest magnitude becomes -128, so d may be negative. */
-static void q6_k_quantize_block(block_q6_k *b, const float *x) {
+static void q6_k_quantize_block_weighted(block_q6_k *b, const float *x, const float *w) {
     float scale[16];
     uint8_t found[256];
-    for (int u = 0; u < 16; u++) scale[u] = search_scale(x + 16 * u, 16, 32, found + 16 * u);
+    for (int u = 0; u < 16; u++) scale[u] = search_scale(x + 16 * u, w + 16 * u, 16, 32, found + 16 * u);
     const float largest = value_of_largest_magnitude(scale, 16);
     memset(b, 0, sizeof *b);
     if (fabsf(largest) < SEARCH_NOTHING) return;
@@ -60,5 +60,10 @@ static void q6_k_quantize_block(block_q6_k *b, const float *x) {
         b->q[k / 128 * 64 + k % 64] |= (uint8_t)((code & 15) << k % 128 / 64 * 4);
         b->h[k / 128 * 32 + k % 32] |= (uint8_t)(code >> 4 << k % 128 / 32 * 2);
     }
+}
+static void q6_k_quantize_block(block_q6_k *b, const float *x) {
+    float w[256];
+    search_squares(w, x, 256);
+    q6_k_quantize_block_weighted(b, x, w);
 }
 #endif

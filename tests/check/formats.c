@@ -1,4 +1,4 @@
-/* Formats: values and quantisers against other implementations' bytes, panels against plain rows. */
+/* Formats: values and quantisers, with importance and without, against other implementations' bytes. */
 #include "test.h"
 #include <math.h>
 #include <stdio.h>
@@ -91,6 +91,41 @@ static void quantisers_give_the_reference_bytes(void **state) {
     }
     memory_free(x);
     buffer_free(&source);
+}
+
+/* importance/rows.bin, read from front to back. */
+static const unsigned char *take(const buffer *file, size_t *at, size_t n) {
+    assert_true(n <= file->n - *at);
+    const unsigned char *data = (const unsigned char *)file->data + *at;
+    *at += n;
+    return data;
+}
+
+static void importance_gives_the_reference_bytes(void **state) {
+    (void)state;
+    enum { WEIGHTED_ROWS = 3 };
+    float importance[N], x[WEIGHTED_ROWS][N];
+    buffer file = {0};
+    size_t at = 0;
+    error e;
+    if (read_whole_file(RIDGE_TESTS "/check/importance/rows.bin", 1 << 20, &file, &e)) fail_test("%s", e.text);
+    memcpy(importance, take(&file, &at, sizeof importance), sizeof importance);
+    memcpy(x, take(&file, &at, sizeof x), sizeof x);
+    for (int i = 0; i < FORMAT_COUNT; i++) {
+        const format *f = &formats[i];
+        if (!f->quantize_weighted) continue;
+        unsigned char row[N * 4];
+        const size_t row_bytes = format_row_bytes(f, N);
+        for (size_t r = 0; r < WEIGHTED_ROWS; r++) {
+            const unsigned char *expected = take(&file, &at, row_bytes);
+            f->quantize_weighted(row, x[r], importance, N);
+            if (memcmp(row, expected, row_bytes)) fail_test("%s: row %zu differs from the reference's bytes with importance", f->name, r);
+            f->quantize(row, x[r], N);
+            if (!memcmp(row, expected, row_bytes)) fail_test("%s: importance changes nothing in row %zu", f->name, r);
+        }
+    }
+    assert_int_equal(at, file.n);
+    buffer_free(&file);
 }
 
 static void quantising_is_close_and_keeps_zero(void **state) {
@@ -195,6 +230,7 @@ int main(void) {
         cmocka_unit_test(rows_come_out_of_panels_as_they_went_in),
         cmocka_unit_test(values_are_exact),
         cmocka_unit_test(quantisers_give_the_reference_bytes),
+        cmocka_unit_test(importance_gives_the_reference_bytes),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return failed ? failed : vectors_path("formats/index.json") ? 0 : 77;
