@@ -369,20 +369,38 @@ typedef struct {
     bool        allow_requantize;       /* matrices that are quantised already may be quantised again, which adds up errors */
     const ridge_tensor_type *overrides; /* [n_overrides]: the first that matches wins, over `pure` too */
     size_t      n_overrides;
+    const char *imatrix;                /* an importance matrix, as ridge_imatrix and llama-imatrix write them: errors count the more, the larger
+                                         * a weight's inputs were. Matrices without an entry are an event. NULL: none */
     ridge_progress_callback *on_progress;       /* may be NULL */
     void       *user;                   /* for on_progress */
 } ridge_quantize_options;
 
-typedef struct { uint64_t tensors, changed, bytes_before, bytes_after; } ridge_quantized;      /* bytes of all tensors */
+typedef struct { uint64_t tensors, changed, weighted, bytes_before, bytes_after; } ridge_quantized;   /* weighted: by importance; bytes of all tensors */
 
 /* Writes the model at `input` (of a split one: any part) to the one file `output`, matrices in the type asked for; norms, biases and
  * metadata stay. Rows that are no multiple of a format's block become a near format, which is an event. `output` appears when all is
  * written, and is refused where it is the input. *out may be NULL.
- * RIDGE_E_BAD_ARGUMENT names the type or pattern; RIDGE_E_UNSUPPORTED a tensor whose type Ridge cannot read, or that may not be
- * quantised again; RIDGE_E_BAD_FILE one with values that are not finite. */
+ * RIDGE_E_BAD_ARGUMENT names the type or pattern, or what shows that the importance matrix is of another model; RIDGE_E_UNSUPPORTED a tensor whose type Ridge cannot read, or that may not be
+ * quantised again; RIDGE_E_BAD_FILE one with values that are not finite, or what is wrong with the importance matrix. */
 int ridge_quantize(const char *input, const char *output, const ridge_quantize_options *options, ridge_quantized *out, ridge_error *err);
 /* Names that `type` may have, separated by spaces. */
 const char *ridge_quantize_types(void);
+
+typedef struct {
+    uint32_t    chunk_tokens;           /* the text is cut into chunks of so many tokens, each read alone; 0: 512 */
+    uint32_t    chunks;                 /* only the first so many; 0: all. Tokens behind the last whole chunk are not read */
+    uint32_t    threads;                /* 0: as many as the machine and its limits allow, a chunk each. Same file for any number */
+    int32_t     first;                  /* takes the place of each chunk's first token, as BOS should where a model wants it; -1: none does */
+    const char *dataset;                /* a name of the text for the file; NULL: "" */
+    void      (*on_progress)(void *user, uint64_t done_chunks, uint64_t all_chunks);   /* by any thread, one at a time; may be NULL */
+    void       *user;                   /* for on_progress */
+} ridge_imatrix_options;
+
+/* Reads ids [n] in plain f32 (slow: a core reads about 50 tokens a second of a model of 135 million parameters) and writes for each matrix
+ * of the layers the sums of squares of its inputs: an importance matrix for ridge_quantize and llama-quantize, in llama-imatrix's GGUF
+ * format. The model was opened with RIDGE_LOAD_PLAN or more. RIDGE_E_BAD_ARGUMENT names a token that is not in the vocabulary, or
+ * says that there is not one whole chunk, or that `output` is the model; RIDGE_E_BAD_FILE names a tensor whose inputs are not finite. */
+int ridge_imatrix(const ridge_model *m, const int32_t *ids, size_t n, const char *output, const ridge_imatrix_options *options, ridge_error *err);
 
 /* ---- Packing -------------------------------------------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@
     X(machine_busy,            "something else used the processors while Ridge measured")                  \
     X(tuning_ignored,          "a record of `ridge tune` could not be used: same bits, perhaps slower")    \
     X(format_replaced,         "a tensor's rows do not fit the weight format asked for; a near one was used") \
+    X(importance_missing,      "the importance matrix has no entry of a tensor, which was quantised without") \
     X(history_line_skipped,    "a line of a history of benchmarks could not be used")                      \
     X(history_not_saved,       "the chat history could not be saved")                                      \
     X(fallback_download,       "the first source did not answer; another one was used")

@@ -13,6 +13,7 @@ int cmd_tune(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_ceilings(int argc, char **argv);
 int cmd_synth(int argc, char **argv);
+int cmd_imatrix(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_perplexity(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct { const char *name; command *run; const char *about; } comma
     { "ceilings", cmd_ceilings, "what this machine's memory and arithmetic can do, measured" },
     { "synth",    cmd_synth,    "write a model of random weights in a real one's shape" },
     { "quantize", cmd_quantize, "write a model in another weight format" },
+    { "imatrix",  cmd_imatrix,  "which inputs matter while a model reads a text, for quantize" },
     { "pack",     cmd_pack,     "write a model so that it starts at once: packed, to be mapped and used in place" },
     { "perplexity", cmd_perplexity, "how well a model predicts a text, and how far it is from a reference" },
 };

@@ -47,16 +47,6 @@ static void side_close(side *s) {
     ridge_model_close(s->model);
 }
 
-/* Begin of sequence, where the model wants one in front of a text; -1 where it does not. */
-static int find_bos(const ridge_model *m, int32_t *out, error *err) {
-    ridge_tokens t = {0};
-    const int code = ridge_tokenize(m, "", 0, RIDGE_ADD_SPECIAL, &t, err);
-    const int32_t bos = ridge_model_get_info(m).bos;
-    *out = !code && t.n && t.ids[0] == bos ? bos : -1;
-    ridge_tokens_free(&t);
-    return code;
-}
-
 static int judge_rows(judgement *j, const int32_t *ids, size_t from, size_t n, error *err) {
     int code = 0;
     for (size_t i = 0; !code && i < n && from + i + 1 < j->chunk; i++) {       /* nothing follows the last one */
@@ -153,7 +143,7 @@ static int prepare(judgement *j, const arguments *a, ridge_tokens *t, size_t *ch
     if (!code) j->n_vocab = ridge_model_get_info(j->judged.model).n_vocab;
     if (!code) code = ridge_tokenize(j->judged.model, buffer_text(&text), text.n, RIDGE_ADD_SPECIAL, t, err);
     buffer_free(&text);
-    if (!code) code = find_bos(j->judged.model, &j->bos, err);
+    if (!code) code = text_first_token(j->judged.model, &j->bos, err);
     *chunks = t->n / j->chunk;
     if (!code && !*chunks) code = fail(err, RIDGE_E_BAD_ARGUMENT, "%s has %zu tokens, less than a chunk of %zu: -c makes it smaller", a->file, t->n, j->chunk);
     if (a->chunks && *chunks > (size_t)a->chunks) *chunks = (size_t)a->chunks;

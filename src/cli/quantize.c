@@ -45,8 +45,10 @@ static int quantize(const char *input, const char *output, ridge_quantize_option
     if (!code && p.label) progress_end(&p, done.bytes_before);
     if (!code && !quiet) {
         char before[16], after[16];
-        fprintf(stderr, "%s: %llu of %llu tensors changed, %s of weights became %s (%.2f), %.1f s\n", output, (unsigned long long)done.changed,
-                (unsigned long long)done.tensors, progress_size(before, sizeof before, (double)done.bytes_before),
+        char weighted[40] = "";
+        if (o->imatrix) snprintf(weighted, sizeof weighted, ", %llu by importance", (unsigned long long)done.weighted);
+        fprintf(stderr, "%s: %llu of %llu tensors changed%s, %s of weights became %s (%.2f), %.1f s\n", output, (unsigned long long)done.changed,
+                (unsigned long long)done.tensors, weighted, progress_size(before, sizeof before, (double)done.bytes_before),
                 progress_size(after, sizeof after, (double)done.bytes_after), (double)done.bytes_after / (double)done.bytes_before, clock_seconds() - start);
     }
     buffer_free(&path);
@@ -64,11 +66,12 @@ int cmd_quantize(int argc, char **argv) {
         { "-t --threads",       "N", "threads (default: as many as there are cores for us)", .number = &threads, .least = 1, .most = 1024 },
         { "--tensor-type",      "PATTERN=TYPE", "a format for tensors whose name the regular expression matches\n"
                                                 "somewhere; may be repeated, the first that matches wins", .texts = &tensor_types },
+        { "--imatrix",          "FILE", "an importance matrix (`ridge imatrix` makes one): errors count the more,\nthe larger a weight's inputs were", .text = &o.imatrix },
         { "--pure",             NULL, "all matrices alike", .on = &o.pure },
         { "--allow-requantize", NULL, "also from quantised weights, although errors add up", .on = &o.allow_requantize },
         { "-q --quiet",         NULL, "no progress", .on = &quiet },
     };
-    snprintf(after, sizeof after, "Types: %s\nq3_k, q4_k and q5_k are their _m. Mixes are llama-quantize's; an importance matrix is not taken.\n"
+    snprintf(after, sizeof after, "Types: %s\nq3_k, q4_k and q5_k are their _m. Mixes are llama-quantize's.\n"
                                   "`ridge perplexity --kl` says what a type costs.", ridge_quantize_types());
     const command_line line = {
         .usage = "ridge quantize INPUT.gguf OUTPUT.gguf TYPE [flags]",

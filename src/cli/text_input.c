@@ -35,3 +35,12 @@ int join_words(char **words, int n, buffer *out, error *err) {
 }
 
 int read_text(const char *path, buffer *out, error *err) { return read_whole_file(path, (size_t)1 << 30, out, err); }
+
+int text_first_token(const ridge_model *m, int32_t *out, error *err) {
+    ridge_tokens t = {0};
+    const int code = ridge_tokenize(m, "", 0, RIDGE_ADD_SPECIAL, &t, err);
+    const int32_t bos = ridge_model_get_info(m).bos;
+    *out = !code && t.n && t.ids[0] == bos ? bos : -1;
+    ridge_tokens_free(&t);
+    return code;
+}

@@ -111,7 +111,7 @@ static int prepare(packer *p, gguf_header *h, error *err) {
             return fail(err, RIDGE_E_UNSUPPORTED, "%s: panels of %zu bytes are more than a packed file can describe",
                         p->m->plan->tensor[p->stream[i].tensor[0]].name, p->stream[i].panel_bytes);
     list_matrices(p);
-    rewrite_metadata(h, g, &(rewrite_number){ "general.alignment", h->alignment }, 1);
+    rewrite_metadata(h, g, &(rewrite_number){ "general.alignment", h->alignment }, 1, NULL);
     gguf_packed_write(h, p->matrix, p->n_matrices);
     add_copies(p, h);
     add_streams(p, h);

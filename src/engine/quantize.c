@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "engine/rewrite.h"
 #include "model/gguf_parse.h"
+#include "model/imatrix.h"
 #include "model/quantize_rule.h"
 
 enum {
@@ -19,6 +20,7 @@ enum {
 typedef struct {
     const gguf_tensor *tensor;
     const format *from, *to;        /* NULL: copied */
+    const float  *importance;       /* [stacked matrices][row_values], or NULL */
     uint64_t row_values;            /* of a conversion */
     uint64_t offset, bytes;         /* in the output */
 } job;
@@ -28,6 +30,9 @@ typedef struct {
     rewrite_work  work;             /* its jobs are these: rows of a conversion, bytes of a copy */
     uint64_t      most_values, most_bytes;      /* of a conversion's piece */
     gguf_output  *output;
+    imatrix      *importance;       /* NULL: none is given */
+    size_t        n_without;        /* matrices that it has no entry of, and the first */
+    const gguf_tensor *first_without;
     const ridge_quantize_options *options;
 } quantizer;
 
@@ -72,6 +77,35 @@ static const format *overridden(const overrides *o, const gguf_tensor *t, error 
         if (!regexec(&o->pattern[i], name, 0, NULL, 0)) f = o->format[i];
     memory_free(name);
     return f;
+}
+
+/* What errors in j's matrix count, where its format asks. */
+static int find_importance(quantizer *q, job *j, error *err) {
+    if (!q->importance || !j->to || !j->to->quantize_weighted) return 0;
+    const gguf_tensor *t = j->tensor;
+    const uint64_t n = t->dimension[0] * t->dimension[2] * t->dimension[3];
+    const imatrix_entry *e = imatrix_find(q->importance, t->name);
+    char name[GGUF_NAME_TEXT];
+    if (e && e->n != n)
+        return fail(err, RIDGE_E_BAD_ARGUMENT, "%s knows %llu inputs of tensor %s, which has %llu: it is of another model", q->options->imatrix,
+                    (unsigned long long)e->n, gguf_name_text(t->name, name), (unsigned long long)n);
+    if (e) j->importance = e->mean_square;
+    else if (!q->n_without++) q->first_without = t;
+    return 0;
+}
+
+/* Tells which matrices are quantised as if no importance were given; refuses when all are. */
+static int tell_missing_importance(const quantizer *q, error *err) {
+    size_t n_with = 0;
+    char name[GGUF_NAME_TEXT];
+    for (size_t i = 0; i < q->work.n_jobs; i++) n_with += q->jobs[i].importance != NULL;
+    if (!q->n_without) return 0;
+    gguf_name_text(q->first_without->name, name);
+    if (!n_with) return fail(err, RIDGE_E_BAD_ARGUMENT, "%s has no entry of any matrix that is quantised, such as %s: it is of another model",
+                             q->options->imatrix, name);
+    event(EVENT_importance_missing, "%zu of %zu matrices %s no entry in %s and %s quantised without importance, first %s", q->n_without,
+          q->n_without + n_with, q->n_without == 1 ? "has" : "have", q->options->imatrix, q->n_without == 1 ? "is" : "are", name);
+    return 0;
 }
 
 /* Sets j's conversion, if it needs one. */
@@ -131,7 +165,9 @@ static int convert(const quantizer *q, const job *j, uint64_t row, uint64_t rows
     for (uint64_t r = 0; r < rows; r++) {
         j->from->dequantize(x, j->tensor->data + (row + r) * from_bytes, j->row_values);
         if (!all_finite(x, j->row_values)) return -1;
-        j->to->quantize(y + r * to_bytes, x, j->row_values);
+        const float *importance = j->importance ? j->importance + (row + r) / j->tensor->dimension[1] * j->row_values : NULL;
+        if (importance) j->to->quantize_weighted(y + r * to_bytes, x, importance, j->row_values);
+        else j->to->quantize(y + r * to_bytes, x, j->row_values);
     }
     return gguf_write_data(q->output, j->offset + row * to_bytes, y, rows * to_bytes);
 }
@@ -161,25 +197,42 @@ static int run(quantizer *q, error *err) {
 
 /* ---- the whole ----------------------------------------------------------------------------------------------------- */
 
-static int prepare(quantizer *q, gguf_header *h, const gguf *g, const quantize_type *type, error *err) {
-    const quantize_model m = quantize_model_read(g);
+/* What is no longer true of the input, and under llama-quantize's keys what the importance was. */
+static int put_metadata(const quantizer *q, gguf_header *h, const gguf *g, const quantize_type *type, error *err) {
     const rewrite_number ours[] = { { "general.file_type", type->file_type }, { "general.quantization_version", QUANTIZATION_VERSION } };
+    rewrite_metadata(h, g, ours, sizeof ours / sizeof *ours, q->importance ? "quantize.imatrix." : NULL);
+    if (!q->importance) return 0;
+    const gguf_string dataset = imatrix_dataset(q->importance);
+    char *text = memory_copy_text(dataset.text, dataset.n);
+    if (!text) return fail_memory(err, dataset.n, "a text's name");
+    gguf_write_text(h, "quantize.imatrix.file", q->options->imatrix);
+    gguf_write_text(h, "quantize.imatrix.dataset", text);
+    gguf_write_u32(h, "quantize.imatrix.entries_count", (uint32_t)imatrix_n_entries(q->importance));
+    gguf_write_u32(h, "quantize.imatrix.chunks_count", imatrix_n_chunks(q->importance));
+    memory_free(text);
+    return 0;
+}
+
+static int prepare(quantizer *q, gguf_header *h, const gguf *g, const quantize_type *type, error *err) {
+    quantize_model m = quantize_model_read(g);
     const size_t n = gguf_n_tensors(g);
     overrides o;
     int code = read_overrides(&o, q->options, err);
+    m.has_importance = q->importance;
     q->jobs = memory_new(n, sizeof *q->jobs);
     q->work.jobs = memory_new(n, sizeof *q->work.jobs);
     q->work.n_jobs = n;
     if (!code && (!q->jobs || !q->work.jobs)) code = fail_memory(err, n * sizeof *q->jobs, "a list of tensors");
     h->alignment = (uint32_t)gguf_alignment(g);
-    rewrite_metadata(h, g, ours, sizeof ours / sizeof *ours);
+    if (!code) code = put_metadata(q, h, g, type, err);
     for (size_t i = 0; !code && i < n; i++) {
         q->jobs[i].tensor = gguf_tensor_at(g, i);
         code = choose(&q->jobs[i], type, &m, &o, q->options, err);
+        if (!code) code = find_importance(q, &q->jobs[i], err);
         if (!code) lay_out(q, i, h);
     }
     free_overrides(&o);
-    return code;
+    return code ? code : tell_missing_importance(q, err);
 }
 
 static int refuse_packed(const gguf *g, const char *input, error *err) {
@@ -197,6 +250,7 @@ int ridge_quantize(const char *input, const char *output, const ridge_quantize_o
     if (!code) code = gguf_open(&g, input, err);
     if (!code) code = refuse_packed(g, input, err);
     if (!code) code = rewrite_refuse_input(g, output, err);
+    if (!code && options->imatrix) code = imatrix_open(&q.importance, options->imatrix, err);
     if (!code) code = prepare(&q, &h, g, type, err);
     if (!code) code = gguf_write_open(&q.output, output, &h, err);
     if (q.output) {
@@ -208,11 +262,13 @@ int ridge_quantize(const char *input, const char *output, const ridge_quantize_o
         *out = (ridge_quantized){ .tensors = q.work.n_jobs, .bytes_before = q.work.all_bytes };
         for (size_t i = 0; i < q.work.n_jobs; i++) {
             out->changed += q.jobs[i].to != NULL;
+            out->weighted += q.jobs[i].importance != NULL;
             out->bytes_after += q.jobs[i].bytes;
         }
     }
     memory_free(q.jobs);
     memory_free(q.work.jobs);
+    imatrix_close(q.importance);
     gguf_header_free(&h);
     gguf_close(g);
     return code;

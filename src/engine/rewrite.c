@@ -21,10 +21,12 @@ static const rewrite_number *find(const rewrite_number *ours, size_t n, gguf_str
     return NULL;
 }
 
-void rewrite_metadata(gguf_header *h, const gguf *g, const rewrite_number *ours, size_t n) {
+static bool begins(gguf_string key, const char *with) { return with && key.n >= strlen(with) && !memcmp(key.text, with, strlen(with)); }
+
+void rewrite_metadata(gguf_header *h, const gguf *g, const rewrite_number *ours, size_t n, const char *without) {
     for (size_t i = 0; i < gguf_n_values(g); i++) {
         const gguf_value *v = gguf_value_at(g, i);
-        if (v->key.n >= 6 && !memcmp(v->key.text, "split.", 6)) continue;
+        if (begins(v->key, "split.") || begins(v->key, without)) continue;
         const rewrite_number *number = find(ours, n, v->key);
         if (number) gguf_write_u32(h, number->key, number->value);
         else gguf_write_value(h, v);

@@ -9,8 +9,8 @@ int rewrite_refuse_input(const gguf *g, const char *output, error *err);
 
 /* A number that the new file has under this key, whatever the old one had. */
 typedef struct { const char *key; uint32_t value; } rewrite_number;
-/* g's metadata, but the keys of a split model: the new file is one. */
-void rewrite_metadata(gguf_header *h, const gguf *g, const rewrite_number *ours, size_t n);
+/* g's metadata, but the keys of a split model, since the new file is one, and those that begin with `without` (NULL: none). */
+void rewrite_metadata(gguf_header *h, const gguf *g, const rewrite_number *ours, size_t n, const char *without);
 
 /* A tensor's work: `n` units (rows, panels, bytes), `piece` of them at a time. */
 typedef struct { uint64_t n, piece, first_piece; } rewrite_job;

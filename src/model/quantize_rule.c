@@ -116,6 +116,12 @@ static format_id for_ffn_down(format_id f, quantize_mix mix, const quantize_mode
     return f == FORMAT_q4_k && layer < n / 8 ? FORMAT_q5_k : f;
 }
 
+/* With importance, q4_0 and q5_0 were seen to fail in the first layers. */
+static format_id for_ffn_down_with_importance(format_id f, const quantize_model *m, uint32_t layer) {
+    if (layer >= m->n_layers / 8) return f;
+    return f == FORMAT_q4_0 ? FORMAT_q4_1 : f == FORMAT_q5_0 ? FORMAT_q5_1 : f;
+}
+
 static format_id for_attn_output(format_id f, quantize_mix mix, const quantize_model *m) {
     if (m->n_experts == 8) return f == FORMAT_q4_k || (f == FORMAT_q2_k && mix == MIX_MEDIUM) || (f == FORMAT_q3_k && mix != MIX_LARGE) ? FORMAT_q5_k : f;
     if (f == FORMAT_q2_k && mix == MIX_MEDIUM) return FORMAT_q3_k;
@@ -137,9 +143,9 @@ format_id quantize_choose(const quantize_type *type, const quantize_model *m, bo
     const uint32_t layer = layer_of(t->name);
     if (m->n_experts == 8 && ends(t->name, "attn_k.weight")) return FORMAT_q8_0;
     if (ends(t->name, "attn_v.weight") && (type->mix || m->n_experts == 8)) return for_attn_v(f, type->mix, m, layer);
-    if (!type->mix) return f;
-    if (ends(t->name, "ffn_down.weight") || ends(t->name, "ffn_down_exps.weight") || ends(t->name, "ffn_down_shexp.weight"))
-        return for_ffn_down(f, type->mix, m, layer);
+    const bool is_ffn_down = ends(t->name, "ffn_down.weight") || ends(t->name, "ffn_down_exps.weight") || ends(t->name, "ffn_down_shexp.weight");
+    if (!type->mix) return is_ffn_down && m->has_importance ? for_ffn_down_with_importance(f, m, layer) : f;
+    if (is_ffn_down) return for_ffn_down(f, type->mix, m, layer);
     if (ends(t->name, "attn_output.weight")) return for_attn_output(f, type->mix, m);
     return ends(t->name, "attn_qkv.weight") ? for_attn_qkv(f, type->mix) : f;
 }

@@ -24,6 +24,7 @@ const char *quantize_type_names(void);
 typedef struct {
     uint32_t n_layers, n_experts, heads_per_kv_head;
     bool     is_llama, has_output;          /* a matrix of logits of its own */
+    bool     has_importance;                /* an importance matrix is given: the caller says so */
 } quantize_model;
 quantize_model quantize_model_read(const gguf *g);
 

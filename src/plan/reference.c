@@ -15,6 +15,8 @@ struct reference {
     float        **vector;          /* [n_tensors]: values of vectors, NULL for matrices */
     double       **frequency;       /* [n_ropes][n_rotated / 2] */
     arena          tables;          /* the two above */
+    reference_observer *observer;   /* NULL: none */
+    void          *observer_user;
 
     /* Of the present batch. */
     size_t         n_tokens, n_outputs;
@@ -75,6 +77,11 @@ void reference_free(reference *r) {
     arena_free(&r->rows);
     memory_unmap(r->cache, r->cache_bytes);
     memory_free(r);
+}
+
+void reference_observe(reference *r, reference_observer *observer, void *user) {
+    r->observer = observer;
+    r->observer_user = user;
 }
 
 static int check_batch(const reference *r, const batch *b, error *err) {
@@ -199,6 +206,7 @@ static void run_linear(reference *r, const step *s, size_t n_rows) {
     for (int i = 0; i < s->n_weights; i++) {
         rows[i] = p->tensor[s->weight[i]].rows;
         y[i] = works_on_results(s) ? r->result[i] : r->value[s->out[i]];
+        if (r->observer) r->observer(r->observer_user, s->weight[i], x, n_rows, n);
         reference_matmul(y[i], x, n_rows, &r->w->weight[s->weight[i]], r->room);
         if (s->bias[i] != NONE) reference_bias(y[i], y[i], n_rows, rows[i], r->vector[s->bias[i]]);
     }

@@ -12,3 +12,8 @@ int  reference_new(reference **out, const plan *p, const weights *w, uint32_t n_
 void reference_free(reference *r);
 /* logits: [batch_outputs(b)][n_vocab]; NULL where no output is wanted. */
 int  reference_run(reference *r, const batch *b, float *logits, error *err);
+
+/* Told, before a linear step multiplies x [n_rows][n] by `matrix`, what x is; once for each matrix of the step. */
+typedef void reference_observer(void *user, tensor_id matrix, const float *x, size_t n_rows, size_t n);
+/* From the next run on; NULL: no more. */
+void reference_observe(reference *r, reference_observer *observer, void *user);

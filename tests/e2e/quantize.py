@@ -1,4 +1,4 @@
-"""ridge quantize and ridge perplexity, as a user runs them.
+"""ridge quantize, ridge imatrix and ridge perplexity, as a user runs them.
 
     python3 quantize.py RIDGE TINY_MODEL_FILE [unittest's arguments]
 """
@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -168,6 +169,73 @@ class Quantize(unittest.TestCase):
             self.skipTest("no reference vectors: set RIDGE_VECTORS")
         ridge("quantize", source, path("mixed"), "q4_k_m", "-q")
         self.assertEqual({t["name"]: t["type"] for t in info(path("mixed"))["tensors"]}, {t["name"]: t["type"] for t in info(theirs)["tensors"]})
+
+
+class Importance(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.imatrix = path("imatrix")
+        cls.err = ridge("imatrix", "-m", MODEL, "-f", TEXT, "-o", cls.imatrix, "-c", "64")[1]
+
+    def test_the_file_says_what_it_is_of(self):
+        self.assertRegex(self.err, r"chunk (\d+) of \1, 0 s left\n$")
+        metadata = info(self.imatrix)["metadata"]
+        self.assertEqual((metadata["general.type"], str(metadata["imatrix.chunk_size"])), ("imatrix", "64"))
+        tensors = {t["name"]: t["shape"] for t in info(self.imatrix)["tensors"]}
+        self.assertEqual(tensors["blk.1.ffn_down.weight.in_sum2"], [544])
+        self.assertEqual(len(tensors), 2 * 2 * 7)
+
+    def test_errors_where_they_matter_become_smaller(self):
+        kl = {}
+        for name in ("q2_k_s", "q5_k_s"):
+            for importance in (), ("--imatrix", self.imatrix):
+                err = ridge("quantize", MODEL, path("weighed"), name, "--pure", *importance)[1]
+                kl[name, bool(importance)] = perplexity("-m", path("weighed"), "--kl", MODEL, "-c", "64", "--precise")["all"]["kl_mean"]
+            self.assertIn("importance_missing: 2 of 16 matrices have no entry in", err)
+            self.assertIn("first 'token_embd.weight'", err)
+            self.assertIn("16 of 22 tensors changed, 14 by importance", err)
+            self.assertLess(kl[name, True], 0.85 * kl[name, False])
+        metadata = info(path("weighed"))["metadata"]
+        self.assertEqual((metadata["quantize.imatrix.file"], metadata["quantize.imatrix.dataset"]), (self.imatrix, TEXT))
+        self.assertEqual(str(metadata["quantize.imatrix.entries_count"]), "14")
+
+    def test_any_number_of_threads_gives_the_same_bytes(self):
+        for threads in ("1", "3"):
+            ridge("imatrix", "-m", MODEL, "-f", TEXT, "-o", path("i" + threads), "-c", "64", "--chunks", "5", "-t", threads, "-q")
+            ridge("quantize", MODEL, path("w" + threads), "q4_k_m", "-q", "-t", threads, "--imatrix", self.imatrix)
+        self.assertEqual(read_bytes(path("i1")), read_bytes(path("i3")))
+        self.assertEqual(read_bytes(path("w1")), read_bytes(path("w3")))
+
+    def test_mistakes_are_named(self):
+        name = b"blk.1.ffn_up.weight"
+        for file, data in (
+            ("short", read_bytes(self.imatrix)[:-100]),
+            ("foreign", read_bytes(self.imatrix).replace(b"blk.", b"xyz.")),
+            ("narrow", struct.pack(f"<ii{len(name)}sii3f", 1, len(name), name, 1, 3, 1, 2, 3)),    # the older format
+        ):
+            with open(path(file), "wb") as f:
+                f.write(data)
+        for imatrix, code, sentence in (
+            (path("missing"), 3, "missing.gguf"),
+            (path("short"), 2, "short.gguf"),
+            (path("foreign"), 2, "has no entry of any matrix that is quantised, such as 'token_embd.weight': it is of another model"),
+            (path("narrow"), 2, "narrow.gguf knows 3 inputs of tensor 'blk.1.ffn_up.weight', which has 256: it is of another model"),
+            (MODEL, 2, "is no importance matrix"),
+            (TEXT, 2, "this is no importance matrix"),
+        ):
+            with self.subTest(imatrix):
+                self.assertIn(sentence, ridge("quantize", MODEL, path("x"), "q4_0", "--imatrix", imatrix, code=code)[1])
+        for arguments, code, sentence in (
+            (["-f", TEXT], 2, "-o FILE says where"),
+            (["-o", path("x")], 2, "-f FILE says which text"),
+            (["-f", TEXT, "-o", path("x"), "-c", "100000"], 2, "less than a chunk of 100000"),
+            (["-f", path("nothing"), "-o", path("x")], 3, "nothing.gguf"),
+            (["-f", TEXT, "-o", FOLDER + "/no/folder.gguf"], 1, "cannot be created"),
+            (["-f", TEXT, "-o", MODEL, "-c", "16"], 2, "is the input itself"),
+        ):
+            with self.subTest(" ".join(arguments)):
+                self.assertIn(sentence, ridge("imatrix", "-m", MODEL, *arguments, code=code)[1])
+        self.assertFalse(os.path.exists(path("x")))
 
 
 class Perplexity(unittest.TestCase):

@@ -135,6 +135,19 @@ static void formats_are_chosen_as_by_llama_quantize(void **state) {
     }
 }
 
+/* As llama-quantize does once it has an importance matrix. */
+static void importance_spares_the_first_layers(void **state) {
+    quantize_model m = { .n_layers = 32, .heads_per_kv_head = 4, .is_llama = true, .has_output = true, .has_importance = true };
+    assert_string_equal(chosen("q4_0", &m, "blk.3.ffn_down.weight", false), "q4_1");
+    assert_string_equal(chosen("q5_0", &m, "blk.0.ffn_down.weight", false), "q5_1");
+    assert_string_equal(chosen("q4_0", &m, "blk.4.ffn_down.weight", false), "q4_0");
+    assert_string_equal(chosen("q4_0", &m, "blk.3.ffn_down.weight", true), "q4_0");
+    assert_string_equal(chosen("q4_0", &m, "blk.3.ffn_up.weight", false), "q4_0");
+    assert_string_equal(chosen("q4_1", &m, "blk.3.ffn_down.weight", false), "q4_1");
+    m.has_importance = false;
+    assert_string_equal(chosen("q4_0", &m, "blk.3.ffn_down.weight", false), "q4_0");
+}
+
 static void rows_get_a_format_that_fits(void **state) {
     const struct { format_id asked; uint64_t n; format_id given; } cases[] = {
         { FORMAT_q4_k, 512, FORMAT_q4_k }, { FORMAT_q4_k, 544, FORMAT_q5_0 }, { FORMAT_q5_k, 32, FORMAT_q5_1 }, { FORMAT_q6_k, 288, FORMAT_q8_0 },
@@ -184,6 +197,7 @@ int main(void) {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(a_discarded_file_leaves_nothing),
         cmocka_unit_test(formats_are_chosen_as_by_llama_quantize),
+        cmocka_unit_test(importance_spares_the_first_layers),
         cmocka_unit_test(rows_get_a_format_that_fits),
         cmocka_unit_test(only_matrices_are_wanted),
         cmocka_unit_test(memory_may_run_out),
