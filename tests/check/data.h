@@ -24,5 +24,5 @@ activations tokens_for(const random_tokens *x, const cpu_kernels *k, activation_
 /* Panels of all rows, panel_stride bytes apart (at least panel_bytes); 64 KiB of room behind them. Free with memory_free. */
 void *pack_rows(const format *f, bool as_bf16, const void *rows, size_t n_rows, size_t n, size_t panel_stride);
 
-/* The --bench half: bench.c. */
+/* The --bench half: timing.h. */
 int bench(int n_words, char **words);

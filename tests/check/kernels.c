@@ -1,5 +1,5 @@
 /* Every kernel: the scalar words against the dequantised oracle in double, every other ISA against the scalar words by memcmp.
- * `kernels --seed N` repeats a run, `kernels --bench [format or ISA ...]` times the kernels (bench.c). */
+ * `kernels --seed N` repeats a run, `kernels --bench [WORD ...]` times the kernels (timing.h). */
 #include "data.h"
 #include <math.h>
 #include <stdio.h>
