@@ -36,8 +36,8 @@ static int encode_bpe(workspace *w, const char *text, size_t n, error *err) {
     return pre_tokenizer_split(w->run, text, n, encode_word, w, err);
 }
 
-/* SentencePiece has no words: merges may cross anything. But where no token of the vocabulary holds the byte before a space sign
- * together with it, none crosses there, and cutting changes nothing: in practice, words. */
+/* SentencePiece has no words: merges may cross anything. But where no token of the vocabulary holds two characters like these side by
+ * side, none crosses there, and cutting changes nothing: in practice, words, numbers and punctuation. */
 static int encode_spm(workspace *w, const char *text, size_t n, bool space_prefix, error *err) {
     buffer *b = &w->normalised;
     buffer_clear(b);
@@ -51,8 +51,9 @@ static int encode_spm(workspace *w, const char *text, size_t n, bool space_prefi
     }
     if (b->failed) return fail_memory(err, 3 * n, "tokenising");
     size_t start = 0;
-    for (size_t i = 1; i + SPACE_SIGN_BYTES <= b->n; i++) {
-        if (b->data[i] != SPACE_SIGN[0] || w->t->joins_space[(uint8_t)b->data[i - 1]] || memcmp(b->data + i, SPACE_SIGN, SPACE_SIGN_BYTES)) continue;
+    for (size_t i = 1; i < b->n; i++) {
+        const int next = joining_byte(b->data + i, b->n - i);
+        if (next < 0 || w->t->joins[(uint8_t)b->data[i - 1]][next / 8] >> next % 8 & 1) continue;
         const int rc = word_encode(w, b->data + start, i - start, err);
         if (rc) return rc;
         start = i;

@@ -6,13 +6,14 @@
 #include <string.h>
 #include <utf8proc.h>
 
-enum { CHUNK = 4096 };      /* characters normalised at a time, at least */
-
-/* Below U+0300 every character is a starter that composes with nothing before it and is its own NFC. */
-bool normalise_may_change(const char *text, size_t n) {
-    for (size_t i = 0; i < n; i++) if ((unsigned char)text[i] >= 0xcc) return true;
-    return false;
+/* Below U+0300 every character is a starter that composes with nothing before it and is its own NFC. Where the first other character of
+ * text[from, n) begins; n without one. */
+static size_t find_other(const char *text, size_t n, size_t from) {
+    while (from < n && (unsigned char)text[from] < 0xcc) from++;
+    return from;
 }
+
+bool normalise_may_change(const char *text, size_t n) { return find_other(text, n, 0) < n; }
 
 static int combining_class(int32_t c) { return c < 0x300 ? 0 : utf8proc_get_property(c)->combining_class; }
 
@@ -60,15 +61,10 @@ static void flush(normaliser *s, size_t n, buffer *out) {
     }
 }
 
-int normalise_nfc(normaliser *s, const char *text, size_t n, buffer *out, error *err) {
+static int normalise_stretch(normaliser *s, const char *text, size_t n, buffer *out, error *err) {
     size_t count = 0;
     for (size_t i = 0; i < n;) {
         const utf8_character c = utf8_next(text + i, n - i);
-        /* Cut before a character that cannot combine with what is before it; ASCII is enough to keep chunks small. */
-        if (count >= CHUNK && c.code_point < 0x80) {
-            flush(s, count, out);
-            count = 0;
-        }
         i += c.bytes;
         enum { LONGEST = 32 };      /* no canonical decomposition is longer than 4 characters */
         if (reserve(s, 2 * (count + LONGEST) + 1, err)) return RIDGE_E_NO_MEMORY;
@@ -79,6 +75,21 @@ int normalise_nfc(normaliser *s, const char *text, size_t n, buffer *out, error 
         count += (size_t)more;
     }
     flush(s, count, out);
+    return 0;
+}
+
+/* Stretches of characters from U+0300 on, each with the one in front, which they may combine with; all between them stays. */
+int normalise_nfc(normaliser *s, const char *text, size_t n, buffer *out, error *err) {
+    for (size_t i = 0; i < n;) {
+        const size_t other = find_other(text, n, i);
+        size_t start = other, end = other;
+        while (start > i && start < n && ((unsigned char)text[--start] & 0xc0) == 0x80) {}
+        while (end < n && (unsigned char)text[end] >= 0xcc) end += utf8_next(text + end, n - end).bytes;
+        buffer_append(out, text + i, start - i);
+        const int rc = normalise_stretch(s, text + start, end - start, out, err);
+        if (rc) return rc;
+        i = end;
+    }
     return out->failed ? fail_memory(err, out->n + n, "normalising text") : 0;
 }
 

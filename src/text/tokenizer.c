@@ -124,12 +124,13 @@ static void find_bytes(tokenizer *t) {
     }
 }
 
-/* Which bytes some token holds in front of a space sign: see encode.c. */
+/* Which characters stand side by side in some token: see encode.c. */
 static void find_joins(tokenizer *t) {
     for (size_t id = 0; id < t->v.n_tokens; id++) {
         const text_slice s = t->v.token[id];
-        for (size_t i = 1; i + SPACE_SIGN_BYTES <= s.n; i++) {
-            if (s.text[i] == SPACE_SIGN[0] && !memcmp(s.text + i, SPACE_SIGN, SPACE_SIGN_BYTES)) t->joins_space[(uint8_t)s.text[i - 1]] = true;
+        for (size_t i = 1; i < s.n && may_be_merged_into(&t->v, (int32_t)id); i++) {
+            const int next = joining_byte(s.text + i, s.n - i);
+            if (next >= 0) t->joins[(uint8_t)s.text[i - 1]][next / 8] |= (uint8_t)(1 << next % 8);
         }
     }
 }

@@ -24,7 +24,8 @@ struct tokenizer {
     pre_tokenizer *pre;
     bool           add_bos, add_eos, add_space_prefix;
     int32_t        byte_id[256];        /* the token that spells a byte, or TOKEN_NONE */
-    bool           joins_space[256];    /* SentencePiece: some token holds this byte followed by the space sign */
+    uint8_t        joins[256][256 / 8]; /* SentencePiece: bit [a][b]: some token holds a character that ends with byte a, and then one that
+                                         * begins with byte b; the space sign counts as beginning with ' ' */
     char          *piece_bytes;         /* all pieces, one after the other */
     uint32_t      *piece_start;         /* [n_tokens + 1] */
     uint8_t       *ends;                /* [n_tokens] 1: end of generation */
@@ -74,6 +75,20 @@ int word_encode(workspace *w, const char *word, size_t n, error *err);
 /* The space sign of SentencePiece, U+2581. */
 #define SPACE_SIGN "\xe2\x96\x81"
 enum { SPACE_SIGN_BYTES = 3 };
+
+/* Whether merging may make this token: not control, unknown and byte tokens. */
+static inline bool may_be_merged_into(const vocabulary *v, int32_t id) {
+    if (!v->type) return true;
+    const uint8_t type = v->type[id];
+    return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_UNUSED;
+}
+
+/* What a SentencePiece text's character at `text` begins with, as `joins` counts; -1: it goes on there. */
+static inline int joining_byte(const char *text, size_t n) {
+    const uint8_t c = (uint8_t)text[0];
+    if (c == (uint8_t)SPACE_SIGN[0] && n >= SPACE_SIGN_BYTES && !memcmp(text, SPACE_SIGN, SPACE_SIGN_BYTES)) return ' ';
+    return c >= 0x80 && c < 0xc0 ? -1 : c;
+}
 
 /* The byte that a character of byte-level BPE's alphabet stands for, or -1: every byte has a printable character (GPT-2's table). */
 int byte_alphabet_decode(uint32_t code_point);

@@ -16,12 +16,6 @@ static uint32_t score_key(float score) {
     return ~(u & 0x80000000 ? ~u : u | 0x80000000);
 }
 
-static bool may_be_merged_into(const vocabulary *v, int32_t id) {       /* not into control, unknown or byte tokens */
-    if (!v->type) return true;
-    const uint8_t type = v->type[id];
-    return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_UNUSED;
-}
-
 /* A token for the text, as merging may make it. */
 static int32_t find_text(const tokenizer *t, const char *text, size_t n) {
     if (n > t->tokens.longest) return TOKEN_NONE;
