@@ -76,7 +76,8 @@ def bench(a, cases):
 def judge(a, case, reference):
     say(f"perplexity: {case.label} {case.arithmetic}".rstrip())
     chunks = ("--chunks", str(a.chunks)) if a.chunks else ()
-    case.quality = json.loads(ridge(a, "perplexity", "-m", case.path, "-f", a.text, "--kl", reference, "-t", str(a.threads), "-q", "--json", *chunks, *case.flags)[0])
+    case.quality = json.loads(ridge(a, "perplexity", "-m", case.path, "-f", a.text, "--kl", reference, "-t", str(a.threads), "-q", "--json",
+                                    *chunks, *case.flags)[0])
 
 
 def median(rows, key):
@@ -135,10 +136,12 @@ def run(a):
     name = os.path.basename(source)
     print(f"{name}, {a.threads} threads of {first['cpu_info']} ({first['backend']}), Ridge {first['build_commit']}, {datetime.date.today()}: "
           f"`bench/quality.sh -r {a.rounds} -p {a.prompt} -n {a.tokens}`, medians.\n"
-          "Divergence: mean Kullback-Leibler divergence in nats; it, the perplexity and how often both prefer the same token are of the second halves of chunks of 512 tokens.\n")
+          "Divergence: mean Kullback-Leibler divergence in nats; it, the perplexity and how often both prefer the same token are of the second "
+          "halves of chunks of 512 tokens.\n")
     print("\n".join(format_table(a, formats, parameters)))
     if first["model_type"].split()[-1] not in ("F32", "F16", "BF16"):
-        notes.insert(0, f"The model came as {first['model_type'].split()[-1]}: formats that can hit the same values again lose less than they would of other weights")
+        notes.insert(0, f"The model came as {first['model_type'].split()[-1]}: formats that can hit the same values again lose less than they "
+                        "would of other weights")
     print("\nAgainst the F32 form of the same file." + "".join(f"\n{note}." for note in notes))
     print("\nWhat the arithmetic alone costs, against the F32 form of the same weights:\n")
     print("\n".join(arithmetic_table(a, arithmetics)))

@@ -380,8 +380,8 @@ typedef struct { uint64_t tensors, changed, weighted, bytes_before, bytes_after;
 /* Writes the model at `input` (of a split one: any part) to the one file `output`, matrices in the type asked for; norms, biases and
  * metadata stay. Rows that are no multiple of a format's block become a near format, which is an event. `output` appears when all is
  * written, and is refused where it is the input. *out may be NULL.
- * RIDGE_E_BAD_ARGUMENT names the type or pattern, or what shows that the importance matrix is of another model; RIDGE_E_UNSUPPORTED a tensor whose type Ridge cannot read, or that may not be
- * quantised again; RIDGE_E_BAD_FILE one with values that are not finite, or what is wrong with the importance matrix. */
+ * RIDGE_E_BAD_ARGUMENT names the type or pattern, or what shows that the importance matrix is of another model; RIDGE_E_UNSUPPORTED a
+ * tensor whose type Ridge cannot read, or that may not be quantised again; RIDGE_E_BAD_FILE one with values that are not finite, or what is wrong with the importance matrix. */
 int ridge_quantize(const char *input, const char *output, const ridge_quantize_options *options, ridge_quantized *out, ridge_error *err);
 /* Names that `type` may have, separated by spaces. */
 const char *ridge_quantize_types(void);

@@ -21,7 +21,8 @@ static void show_progress(void *user, uint64_t done, uint64_t all) {
     const double now = clock_seconds();
     if (done < all && now - p->shown < 1) return;
     p->shown = now;
-    fprintf(stderr, "chunk %llu of %llu, %.0f s left\n", (unsigned long long)done, (unsigned long long)all, (now - p->started) / (double)done * (double)(all - done));
+    const double left = (now - p->started) / (double)done * (double)(all - done);
+    fprintf(stderr, "chunk %llu of %llu, %.0f s left\n", (unsigned long long)done, (unsigned long long)all, left);
 }
 
 static int collect(const ridge_model *m, const arguments *a, error *err) {

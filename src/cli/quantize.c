@@ -66,7 +66,8 @@ int cmd_quantize(int argc, char **argv) {
         { "-t --threads",       "N", "threads (default: as many as there are cores for us)", .number = &threads, .least = 1, .most = 1024 },
         { "--tensor-type",      "PATTERN=TYPE", "a format for tensors whose name the regular expression matches\n"
                                                 "somewhere; may be repeated, the first that matches wins", .texts = &tensor_types },
-        { "--imatrix",          "FILE", "an importance matrix (`ridge imatrix` makes one): errors count the more,\nthe larger a weight's inputs were", .text = &o.imatrix },
+        { "--imatrix",          "FILE", "an importance matrix (`ridge imatrix` makes one): errors count the more,\n"
+                                        "the larger a weight's inputs were", .text = &o.imatrix },
         { "--pure",             NULL, "all matrices alike", .on = &o.pure },
         { "--allow-requantize", NULL, "also from quantised weights, although errors add up", .on = &o.allow_requantize },
         { "-q --quiet",         NULL, "no progress", .on = &quiet },

@@ -89,7 +89,8 @@ static int read_chunk(eye *e, const collection *c, uint32_t chunk, error *err) {
     if (c->options->first >= 0) e->tokens[0] = c->options->first;
     for (uint32_t from = 0; !code && from < c->chunk_tokens; from += ROWS_AT_ONCE) {
         const uint32_t left = c->chunk_tokens - from;
-        const batch_part part = { .tokens = e->tokens + from, .n_tokens = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE, .first_position = from, .pages = e->pages };
+        const batch_part part = { .tokens = e->tokens + from, .n_tokens = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE, .first_position = from,
+                                  .pages = e->pages };
         code = reference_run(e->reference, &(batch){ &part, 1 }, e->logits, err);
     }
     return code;

@@ -256,7 +256,8 @@ static void expect_means(const imatrix *m, const char *name, const double *sum, 
     assert_int_equal(e->n, n);
     for (size_t k = 0; k < n; k++) {
         const double expected = sum[k] / N_IDS;
-        if (!(fabs((double)e->mean_square[k] - expected) <= 1e-5 * expected + 1e-12)) fail_msg("%s, input %zu: %g, expected %g", name, k, (double)e->mean_square[k], expected);
+        if (!(fabs((double)e->mean_square[k] - expected) <= 1e-5 * expected + 1e-12))
+            fail_msg("%s, input %zu: %g, expected %g", name, k, (double)e->mean_square[k], expected);
     }
 }
 
