@@ -60,7 +60,7 @@ typedef struct {
     size_t tokens;
     float *y;
     size_t ldy;             /* floats from one token's y to the next */
-    size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8, most_columns at most */
+    size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8; a kernel may take fewer */
     size_t prefetch_bytes;  /* how far ahead of its use a weight is asked for, all panels side by side together; may point past the end */
 } matmul_args;
 typedef void matmul_fn(const matmul_args *a);
