@@ -52,10 +52,15 @@ int tuning_defaults(cpu_tuning *t, size_t most_columns, error *err) {
     return 0;
 }
 
-/* Formats with a scale for each 16 weights keep more in registers: eight panels side by side are slower than four (docs/performance.md). */
-static uint32_t columns_for(const cpu_tuning *t, format_id panel) {
-    const bool sixteens = panel == FORMAT_q2_k || panel == FORMAT_q3_k || panel == FORMAT_q6_k;
-    return sixteens && t->columns > 4 && !t->columns_fixed ? 4 : t->columns;
+/* Formats with a scale for each 16 weights read a block of 3 KB out of order, and keep much in registers: four panels side by side are faster
+ * than one or eight; on AMD's also without asking ahead (docs/performance.md). */
+static void start_of(matrix_tuning *group, const cpu_tuning *t) {
+    const bool sixteens = group->panel == FORMAT_q2_k || group->panel == FORMAT_q3_k || group->panel == FORMAT_q6_k;
+    group->columns = t->columns;
+    group->prefetch_bytes = t->prefetch_bytes;
+    if (!sixteens || t->columns_fixed) return;
+    group->columns = t->most_columns < 4 ? t->most_columns : 4;
+    if (t->columns == 1) group->prefetch_bytes = 0;
 }
 
 /* The group of a matrix, a new one where it is the first of its kind. There is room for one a matrix. */
@@ -63,7 +68,8 @@ static matrix_tuning *group_of(cpu_tuning *t, const panel_matrix *m) {
     for (size_t i = 0; i < t->n_matrices; i++)
         if (t->matrix[i].panel == m->panel && t->matrix[i].rows == m->source->rows && t->matrix[i].n == m->source->n) return &t->matrix[i];
     matrix_tuning *group = &t->matrix[t->n_matrices++];
-    *group = (matrix_tuning){ m->panel, m->source->rows, m->source->n, .columns = columns_for(t, m->panel), .prefetch_bytes = t->prefetch_bytes };
+    *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n };
+    start_of(group, t);
     return group;
 }
 
