@@ -25,7 +25,7 @@ static int cpu_open(backend **out, const backend_options *o, error *err) {
     if (!b) return fail_memory(err, sizeof *b, "the CPU backend");
     b->options = *o;
     int code = kernels_choose(&b->kernels, o->isa, err);
-    if (!code) code = tuning_defaults(&b->tuning, b->kernels->most_columns, err);
+    if (!code) code = tuning_defaults(&b->tuning, err);
     if (!code) code = team_new(&b->team, o->n_threads, err);
     if (code) { cpu_close(b); return code; }
     const uint32_t n = team_size(b->team);

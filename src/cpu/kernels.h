@@ -60,7 +60,7 @@ typedef struct {
     size_t tokens;
     float *y;
     size_t ldy;             /* floats from one token's y to the next */
-    size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8; a kernel may take fewer */
+    size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8; more than most_columns: that many */
     size_t prefetch_bytes;  /* how far ahead of its use a weight is asked for, all panels side by side together; may point past the end */
 } matmul_args;
 typedef void matmul_fn(const matmul_args *a);
@@ -72,12 +72,14 @@ typedef struct {
     const char *name;                   /* "avx512": what --isa says */
     const char *needs;                  /* the processor features it wants, for people */
     bool (*supported)(void);            /* by this processor and operating system */
-    size_t most_columns;                /* panels that one token works on side by side, at most */
     bool bf16_pairs;                    /* ACTIVATION_BF16 is uint16_t [n] (bf16); otherwise float [n], rounded to bf16. Padded as all. */
 
     /* By panel and form of the activations; NULL where the pair has no arithmetic. A dense tensor that bf16 holds exactly is packed
      * as FORMAT_bf16, whatever its file's format. */
     matmul_fn *matmul[FORMAT_COUNT][ACTIVATION_COUNT];
+
+    /* matmul_args.columns that the kernel of the pair makes a difference of; 0 where there is no kernel. */
+    uint8_t most_columns[FORMAT_COUNT][ACTIVATION_COUNT];
 
     pack_fn *pack[FORMAT_COUNT];            /* never NULL */
     pack_fn *pack_as_bf16[FORMAT_COUNT];    /* as format_pack_as_bf16: of the dense formats */

@@ -110,7 +110,7 @@ static void finish_heads(const linear_call *c, const piece *p, uint32_t row, flo
 }
 
 /* Rows of activation(gate) * up become activations of the next step: rows of n values one behind the other first, in place, for a row is shorter
- * than the two that it is made of; then their units, which are shorter again, in the room behind them. */
+ * than the two that it is made of; then their units, which are no longer, in the room behind them. */
 static void hand_on(const linear_call *c, const piece *p, glu_fn *glu, const float *gate, const float *up, size_t stride) {
     const backend *b = c->b;
     const activation_kind kind = c->l->output_kind;

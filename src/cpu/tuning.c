@@ -33,11 +33,11 @@ enum {
 
 /* Panels side by side: eight short streams suit Intel's servers, one long one suits AMD's (docs/performance.md). The streams together look as
  * far ahead as one would. */
-int tuning_defaults(cpu_tuning *t, size_t most_columns, error *err) {
+int tuning_defaults(cpu_tuning *t, error *err) {
     *t = (cpu_tuning){
 #define DEFAULT(name, use, value, meaning) .name = value,
         MODEL_KNOBS(DEFAULT)
-        .columns = 8, .prefetch_bytes = PREFETCH_BYTES, .most_columns = (uint32_t)most_columns,
+        .columns = 8, .prefetch_bytes = PREFETCH_BYTES,
     };
     const char *text = getenv("RIDGE_GEMV_COLS");
     t->columns_fixed = text && *text;
@@ -48,27 +48,24 @@ int tuning_defaults(cpu_tuning *t, size_t most_columns, error *err) {
 #ifdef __x86_64__
     else if (__builtin_cpu_is("amd")) t->columns = 1;
 #endif
-    if (t->columns > most_columns) t->columns = (uint32_t)most_columns;
     return 0;
 }
 
-/* Formats with a scale for each 16 weights read a block of 3 KB out of order, and keep much in registers: four panels side by side are faster
- * than one or eight; on AMD's also without asking ahead (docs/performance.md). */
+/* Formats with a scale for each 16 weights read a block of 3 KB out of order: all panels side by side that their kernels take are faster than
+ * one; on AMD's also without asking ahead (docs/performance.md). */
 static void start_of(matrix_tuning *group, const cpu_tuning *t) {
     const bool sixteens = group->panel == FORMAT_q2_k || group->panel == FORMAT_q3_k || group->panel == FORMAT_q6_k;
-    group->columns = t->columns;
-    group->prefetch_bytes = t->prefetch_bytes;
-    if (!sixteens || t->columns_fixed) return;
-    group->columns = t->most_columns < 4 ? t->most_columns : 4;
-    if (t->columns == 1) group->prefetch_bytes = 0;
+    const bool all = sixteens && !t->columns_fixed;
+    group->columns = all || t->columns > group->most_columns ? group->most_columns : t->columns;
+    group->prefetch_bytes = all && t->columns == 1 ? 0 : t->prefetch_bytes;
 }
 
 /* The group of a matrix, a new one where it is the first of its kind. There is room for one a matrix. */
-static matrix_tuning *group_of(cpu_tuning *t, const panel_matrix *m) {
+static matrix_tuning *group_of(cpu_tuning *t, const cpu_kernels *k, const panel_matrix *m) {
     for (size_t i = 0; i < t->n_matrices; i++)
         if (t->matrix[i].panel == m->panel && t->matrix[i].rows == m->source->rows && t->matrix[i].n == m->source->n) return &t->matrix[i];
     matrix_tuning *group = &t->matrix[t->n_matrices++];
-    *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n };
+    *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n, .most_columns = k->most_columns[m->panel][m->kind] };
     start_of(group, t);
     return group;
 }
@@ -81,7 +78,7 @@ static int find_groups(backend *b, error *err) {
     for (size_t i = 0; i < b->plan->n_steps; i++)
         for (unsigned k = 0; k < b->linear[i].n; k++) {
             panel_matrix *m = &b->linear[i].matrix[k];
-            matrix_tuning *group = group_of(&b->tuning, m);
+            matrix_tuning *group = group_of(&b->tuning, b->kernels, m);
             group->bytes += (double)m->panels * (double)m->panel_bytes;
             m->tuning = group;
         }
@@ -100,7 +97,7 @@ static int add_matrix_knobs(backend *b, matrix_tuning *m, error *err) {
     const char *of = arena_copy_text(&b->memory, text, (size_t)n);
     if (!of) return fail_memory(err, (size_t)n, "the table of knobs");
     ridge_knob columns = { "columns", of, "panels that a thread works on side by side", RIDGE_KNOB_DECODE, m->bytes, VALUES(columns_values) };
-    while (columns.candidates[columns.n_candidates - 1] > b->tuning.most_columns) columns.n_candidates--;
+    while (columns.candidates[columns.n_candidates - 1] > m->most_columns) columns.n_candidates--;
     if (!b->tuning.columns_fixed && columns.n_candidates > 1) add_knob(&b->tuning, columns, &m->columns);
     add_knob(&b->tuning, (ridge_knob){ "prefetch_bytes", of, "bytes that all columns together ask for ahead", RIDGE_KNOB_DECODE, m->bytes,
                                        VALUES(prefetch_bytes_values) }, &m->prefetch_bytes);

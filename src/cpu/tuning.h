@@ -13,6 +13,7 @@ typedef struct {
     format_id panel;
     uint32_t  rows, n;
     double    bytes;                /* of all their panels */
+    uint32_t  most_columns;         /* that the kernel takes */
     uint32_t  columns;              /* panels that a thread works on side by side while decoding: 1, 2, 4 or 8 */
     uint32_t  prefetch_bytes;       /* how far ahead they are asked for, all columns together */
 } matrix_tuning;
@@ -20,7 +21,6 @@ typedef struct {
 typedef struct {
     uint32_t       columns, prefetch_bytes;     /* what matrices start with */
     bool           columns_fixed;               /* by RIDGE_GEMV_COLS */
-    uint32_t       most_columns;
     uint32_t       next_step_bytes;             /* of the next linear step's panels, asked for before a barrier */
     uint32_t       own_rows;                    /* up to so many rows each thread prepares activations itself instead of waiting for the others */
     uint32_t       chunk_floats;                /* most results that one call of a kernel leaves, before the epilogue */
@@ -33,8 +33,8 @@ typedef struct {
     size_t         n_knobs;
 } cpu_tuning;
 
-/* RIDGE_E_BAD_ARGUMENT where RIDGE_GEMV_COLS is none of 1, 2, 4 and 8. most_columns: of the kernels. */
-int tuning_defaults(cpu_tuning *t, size_t most_columns, error *err);
+/* RIDGE_E_BAD_ARGUMENT where RIDGE_GEMV_COLS is none of 1, 2, 4 and 8. */
+int tuning_defaults(cpu_tuning *t, error *err);
 
 /* When the panels are laid out: finds the groups of matrices and lists the knobs. Memory: the backend's. */
 int tuning_bind(backend *b, error *err);

@@ -50,7 +50,7 @@ static void time_one(const timing *t, matmul_job *j, size_t tokens, size_t colum
 }
 
 static void time_pair(const timing *t, matmul_job *j) {
-    if (timing_wants_part(t, "one")) for (size_t columns = 1; columns <= j->k->most_columns; columns *= 2) time_one(t, j, 1, columns);
+    if (timing_wants_part(t, "one")) for (size_t columns = 1; columns <= j->k->most_columns[j->id][j->kind]; columns *= 2) time_one(t, j, 1, columns);
     if (timing_wants_part(t, "few")) for (size_t tokens = 2; tokens <= 8; tokens *= 2) time_one(t, j, tokens, 0);
     if (timing_wants_part(t, "many")) time_one(t, j, j->k == &kernels_scalar ? MANY_SCALAR : MANY, 0);
 }
