@@ -18,8 +18,8 @@ typedef struct {
     number_list  prompts, gens, depths, threads, batches, micro_batches;
     number_pairs pairs;
     int          repetitions;
-    const char  *cache_type_k, *cache_type_v;
-    bool         precise, pack, tuned, warm_up, progress;
+    ridge_model_options model;      /* what is the same for all; the lists say the rest */
+    bool         warm_up, progress;
     const char  *output, *output_error;
     bench_history history;
     bool         slower;                /* than what it is compared with */
@@ -70,12 +70,12 @@ static int run_all(const arguments *a, const bench_test *tests, size_t n_tests, 
     int code = 0;
     for (size_t i = 0; i < n && !code; i++) {
         size_t at = i;
-        bench_loading how = { .precise = a->precise, .cache_type_k = a->cache_type_k, .cache_type_v = a->cache_type_v, .pack = a->pack, .tuned = a->tuned };
-        how.threads = a->threads.n ? a->threads.v[at % n_threads] : 0;    at /= n_threads;
+        bench_loading how = { .model = a->model };
+        how.model.threads = a->threads.n ? (uint32_t)a->threads.v[at % n_threads] : 0;  at /= n_threads;
         how.micro_batch = a->micro_batches.v[at % a->micro_batches.n];    at /= a->micro_batches.n;
         how.batch = a->batches.v[at % a->batches.n];                      at /= a->batches.n;
-        how.fuse = a->fuses.word[at % a->fuses.n];                        at /= a->fuses.n;
-        how.isa = a->isas.n ? a->isas.word[at % n_isas] : NULL;           at /= n_isas;
+        how.model.fuse = a->fuses.word[at % a->fuses.n];                        at /= a->fuses.n;
+        how.model.isa = a->isas.n ? a->isas.word[at % n_isas] : NULL;           at /= n_isas;
         how.path = buffer_text(&a->models.path[at]);
         const bench_setting s = { .how = how, .warm_up = a->warm_up, .progress = a->progress, .profile = a->history.record != NULL,
                                   .repetitions = a->repetitions };
@@ -133,7 +133,7 @@ int cmd_bench(int argc, char **argv) {
         .models.types = { .word = { "q8_0" }, .n = 1 }, .fuses = { .word = { "all" }, .n = 1 }, .prompts = { { 512 }, 1 }, .gens = { { 128 }, 1 },
         .depths = { { 0 }, 1 },
         .batches = { { 2048 }, 1 }, .micro_batches = { { 512 }, 1 },
-        .repetitions = 5, .pack = true, .tuned = true, .warm_up = true, .output = "md", .output_error = "none",
+        .repetitions = 5, .model = ridge_model_options_default(), .warm_up = true, .output = "md", .output_error = "none",
         .history = { .threshold = 2 }, .argc = argc, .argv = argv,
     };
     bool cold = false;
@@ -152,11 +152,11 @@ int cmd_bench(int argc, char **argv) {
         { "-ub --ubatch-size", "NUMBERS", "the same; the smaller one counts (512)", .parse = number_list_parse, .store = &a.micro_batches },
         { "--isa", "NAMES", "instruction sets (best: the best that this CPU has)", .parse = word_list_parse, .store = &a.isas },
         { "--fuse", "NAMES", "how far steps are fused: none, glu, norm, all (all)", .parse = word_list_parse, .store = &a.fuses },
-        { "--precise", NULL, "16-bit activations for quantised weights, f32 for dense ones", .on = &a.precise },
-        { "-ctk --cache-type-k", "TYPE", "what K is kept as (f16, with --precise f32)", .text = &a.cache_type_k, .choices = CACHE_TYPES },
-        { "-ctv --cache-type-v", "TYPE", "what V is kept as (the same)", .text = &a.cache_type_v, .choices = CACHE_TYPES },
-        { "--no-pack", NULL, "pack weights just before each use", .off = &a.pack },
-        { "--untuned", NULL, "without what `ridge tune` found on this machine", .off = &a.tuned },
+        { "--precise", NULL, "16-bit activations for quantised weights, f32 for dense ones", .on = &a.model.precise },
+        { "-ctk --cache-type-k", "TYPE", "what K is kept as (f16, with --precise f32)", .text = &a.model.cache_type_k, .choices = CACHE_TYPES },
+        { "-ctv --cache-type-v", "TYPE", "what V is kept as (the same)", .text = &a.model.cache_type_v, .choices = CACHE_TYPES },
+        { "--no-pack", NULL, "pack weights just before each use", .off = &a.model.pack },
+        { "--untuned", NULL, "without what `ridge tune` found on this machine", .off = &a.model.tuned },
     };
     const flag output_flags[] = {
         { "-o --output", "FORMAT", "on stdout (md)", .text = &a.output, .choices = "none " BENCH_PRINTERS },

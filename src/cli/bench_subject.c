@@ -42,8 +42,10 @@ static int add_batch(const bench_subject *b, int position, int tokens, bool logi
     return 0;
 }
 
+static int chunk_of(const bench_loading *how) { return how->batch < how->micro_batch ? how->batch : how->micro_batch; }
+
 static int sum_batches(const bench_subject *b, const bench_test *t, const pairing_probe *rates, work *sum, error *err) {
-    const int chunk = b->how.batch < b->how.micro_batch ? b->how.batch : b->how.micro_batch;
+    const int chunk = chunk_of(&b->how);
     int code = 0, at = t->depth;
     *sum = (work){0};
     for (int left = t->prompt; left > 0 && !code; ) {
@@ -177,10 +179,10 @@ int bench_subject_describe(const bench_subject *b, const bench_test *t, bench_re
     if (code) return code;
     *r = (bench_result){
         .version = ridge_version(), .model_file = how->path, .model_type = b->type, .model_bytes = info.file_bytes, .model_parameters = info.parameters,
-        .backend = info.backend, .isa = b->isa, .fuse = how->fuse, .arithmetic = b->arithmetic,
-        .type_k = info.cache_type_k, .type_v = info.cache_type_v, .precise = how->precise, .packed = how->pack || info.packed_version,
+        .backend = info.backend, .isa = b->isa, .fuse = how->model.fuse, .arithmetic = b->arithmetic,
+        .type_k = info.cache_type_k, .type_v = info.cache_type_v, .precise = how->model.precise, .packed = how->model.pack || info.packed_version,
         .tuned = info.tuned,
-        .threads = how->threads, .batch = how->batch, .micro_batch = how->micro_batch, .load_seconds = info.load_seconds,
+        .threads = (int)how->model.threads, .batch = how->batch, .micro_batch = how->micro_batch, .load_seconds = info.load_seconds,
         .n_prompt = t->prompt, .n_gen = t->gen, .n_depth = t->depth, .bytes = all.bytes, .operations = all.operations,
     };
     stamp(r);
@@ -195,17 +197,9 @@ static const char *actual_arithmetic(const ridge_cost *cost, bool precise) {
 
 static int open_model(bench_subject *b, int positions, error *err) {
     const bench_loading *how = &b->how;
-    ridge_model_options options = ridge_model_options_default();
-    options.isa = how->isa;
-    options.fuse = how->fuse;
-    options.threads = (uint32_t)how->threads;
-    options.precise = how->precise;
-    options.cache_type_k = how->cache_type_k;
-    options.cache_type_v = how->cache_type_v;
-    options.pack = how->pack;
-    options.tuned = how->tuned;
+    ridge_model_options options = how->model;
     options.context_tokens = (uint32_t)positions;
-    options.chunk_tokens = (uint32_t)(how->batch < how->micro_batch ? how->batch : how->micro_batch);
+    options.chunk_tokens = (uint32_t)chunk_of(how);
     int code = ridge_model_open(&b->model, how->path, &options, err);
     if (!code) code = ridge_session_open(&b->session, b->model, err);
     const ridge_sampler_options greedy = { .seed = 1, .repeat_penalty = 1, .typical_p = 1, .top_p = 1, .dynamic_exponent = 1 };
@@ -217,9 +211,9 @@ static int begin(bench_subject *b, int positions, error *err) {
     int code = open_model(b, positions, err);
     if (!code) code = ridge_model_cost(b->model, 0, 1, true, &cost, err);
     if (code) return code;
-    b->how.threads = (int)ridge_model_get_info(b->model).threads;
+    b->how.model.threads = ridge_model_get_info(b->model).threads;
     b->weight_bytes = cost.weight_bytes;
-    b->arithmetic = actual_arithmetic(&cost, b->how.precise);
+    b->arithmetic = actual_arithmetic(&cost, b->how.model.precise);
     model_isa(b->model, b->isa, sizeof b->isa);
     bench_model_name(b->model, b->type, sizeof b->type);
     b->ids = memory_new((size_t)positions, sizeof *b->ids);
@@ -250,5 +244,5 @@ void bench_subject_close(bench_subject *b) {
 }
 
 int bench_subject_probes(const bench_subject *b, int threads, pairing *p, error *err) {
-    return pairing_open(p, threads ? threads : b->how.threads, b->weight_bytes, b->arithmetic, b->isa, err);
+    return pairing_open(p, threads ? threads : (int)b->how.model.threads, b->weight_bytes, b->arithmetic, b->isa, err);
 }

@@ -2,13 +2,11 @@
 #pragma once
 #include "perf/bench_result.h"
 
-/* How a model is loaded. Texts are borrowed. */
+/* How a model is loaded. Texts are borrowed. Of the options, load, context_tokens and chunk_tokens are set from what is measured. */
 typedef struct {
-    const char *path;
-    const char *isa, *fuse;             /* isa NULL: the best */
-    const char *cache_type_k, *cache_type_v;    /* of the KV cache; NULL: the library's choice */
-    int         threads, batch, micro_batch;    /* threads 0: the library's choice */
-    bool        precise, pack, tuned;
+    const char         *path;
+    ridge_model_options model;
+    int                 batch, micro_batch;     /* the smaller one counts */
 } bench_loading;
 
 /* Tokens of a prompt, generated, and in the session before; prompt or gen may be 0, not both. */

@@ -31,10 +31,14 @@ static int open_rung(const climb *c, size_t rung, size_t model, bench_subject **
         const bench_test longest = test_of(l, test, l->test[test].tokens);
         if (bench_test_positions(&longest) > positions) positions = bench_test_positions(&longest);
     }
-    const bench_loading how = {
-        .path = buffer_text(&c->setting->models->path[model]), .isa = r->isa ? r->isa : l->isa, .fuse = r->fuse ? r->fuse : "all",
-        .pack = r->pack, .tuned = r->tuned, .threads = c->setting->threads, .batch = BATCH, .micro_batch = CHUNK,
+    bench_loading how = {
+        .path = buffer_text(&c->setting->models->path[model]), .model = ridge_model_options_default(), .batch = BATCH, .micro_batch = CHUNK,
     };
+    how.model.isa = r->isa ? r->isa : l->isa;
+    how.model.fuse = r->fuse ? r->fuse : "all";
+    how.model.pack = r->pack;
+    how.model.tuned = r->tuned;
+    how.model.threads = (uint32_t)c->setting->threads;
     return bench_subject_open(out, &how, positions, err);
 }
 
