@@ -49,31 +49,36 @@ typedef struct {
 
 static const gguf_value *find(const reader *r, const char *key) { return gguf_names_find(&r->file->keys, key, strlen(key)); }
 
-/* Fails about a key that is there. */
+/* Fails about the thing called `name` at `at` in the file. */
+__attribute__((format(printf, 6, 0)))
+static int bad(const reader *r, int code, const char *kind, gguf_string name, const unsigned char *at, const char *sentence, va_list args) {
+    char text[300], shown[GGUF_NAME_TEXT];
+    vsnprintf(text, sizeof text, sentence, args);
+    return fail(r->err, code, "%s %s, offset %zu: %s", kind, gguf_name_text(name, shown), (size_t)(at - r->file->file.data), text);
+}
+
+/* About a key that is there. */
 __attribute__((format(printf, 4, 5)))
 static int bad_key(const reader *r, int code, const gguf_value *v, const char *sentence, ...) {
-    char text[300], name[GGUF_NAME_TEXT];
     va_list args;
     va_start(args, sentence);
-    vsnprintf(text, sizeof text, sentence, args);
+    bad(r, code, "key", v->key, v->data, sentence, args);
     va_end(args);
-    return fail(r->err, code, "key %s, offset %zu: %s", gguf_name_text(v->key, name), (size_t)(v->data - r->file->file.data), text);
+    return code;
 }
 
 static int missing(const reader *r, const char *key) {
     return bad_key(r, RIDGE_E_BAD_FILE, find(r, KEY("version")), "this is a packed file, but its key '%s' is missing", key);
 }
 
-/* Fails about one matrix. */
+/* About one matrix; its name in the file stands behind its length. */
 __attribute__((format(printf, 4, 5)))
 static int bad_matrix(const reader *r, int code, const packed_matrix *m, const char *sentence, ...) {
-    char text[300], name[GGUF_NAME_TEXT];
     va_list args;
     va_start(args, sentence);
-    vsnprintf(text, sizeof text, sentence, args);
+    bad(r, code, "packed matrix", m->name, (const unsigned char *)m->name.text - 8, sentence, args);
     va_end(args);
-    return fail(r->err, code, "packed matrix %s, offset %zu: %s", gguf_name_text(m->name, name),
-                (size_t)((const unsigned char *)m->name.text - r->file->file.data) - 8, text);
+    return code;
 }
 
 static int check_version(const reader *r, const gguf_value *v, uint32_t *version) {
