@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from program import runner
 
 RIDGE, TINY = sys.argv[1:3]
 VECTORS = os.environ.get("RIDGE_VECTORS") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/vectors")
@@ -18,6 +19,7 @@ FOLDER = tempfile.mkdtemp(prefix="ridge-cli-")
 MODEL = os.path.join(FOLDER, "tiny.gguf")
 ENVIRONMENT = {**os.environ, "XDG_CACHE_HOME": FOLDER + "/cache", "XDG_STATE_HOME": FOLDER + "/state", "HF_HUB_CACHE": FOLDER + "/hub",
                "HOME": FOLDER, "NO_COLOR": ""}
+run_ridge = runner(RIDGE, ENVIRONMENT, timeout=120)
 
 
 def setUpModule():
@@ -29,12 +31,8 @@ def tearDownModule():
 
 
 def ridge(*arguments, text=None, code=0, environment=None):
-    """Runs ridge; returns standard output and standard error, as bytes and as text."""
-    done = subprocess.run([RIDGE, *arguments], input=text if text is not None else b"", capture_output=True, timeout=120,
-                          env={**ENVIRONMENT, **(environment or {})})
-    if done.returncode != code:
-        raise AssertionError(f"ridge {' '.join(arguments)}: exit code {done.returncode}, expected {code}\n{done.stderr.decode(errors='replace')}")
-    return done.stdout, done.stderr.decode(errors="replace")
+    """Runs ridge with `text` (bytes) as its standard input; returns standard output and standard error, as bytes and as text."""
+    return run_ridge(*arguments, code=code, input=text if text is not None else b"", env={**ENVIRONMENT, **(environment or {})})
 
 
 def run_json(*arguments, **more):

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from program import read_bytes, runner
 
 RIDGE, TINY = (os.path.abspath(path) for path in sys.argv[1:3])
 VECTORS = os.environ.get("RIDGE_VECTORS") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/vectors")
 FOLDER = tempfile.mkdtemp(prefix="ridge-pack-")
 MODEL, PACKED = os.path.join(FOLDER, "tiny.gguf"), os.path.join(FOLDER, "tiny.packed.gguf")
 ENVIRONMENT = {**os.environ, "XDG_CACHE_HOME": FOLDER + "/cache", "HOME": FOLDER, "HF_HUB_CACHE": FOLDER + "/hub", "NO_COLOR": ""}
+ridge = runner(RIDGE, ENVIRONMENT)
 
 
 def setUpModule():
@@ -29,20 +31,8 @@ def tearDownModule():
     shutil.rmtree(FOLDER)
 
 
-def ridge(*arguments, code=0, **more):
-    done = subprocess.run([RIDGE, *arguments], capture_output=True, timeout=300, env=ENVIRONMENT, **more)
-    if done.returncode != code:
-        raise AssertionError(f"ridge {' '.join(arguments)}: exit code {done.returncode}, expected {code}\n{done.stderr.decode(errors='replace')}")
-    return done.stdout, done.stderr.decode(errors="replace")
-
-
 def path(name):
     return os.path.join(FOLDER, name + ".gguf")
-
-
-def read_bytes(file):
-    with open(file, "rb") as f:
-        return f.read()
 
 
 def write_bytes(file, data):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from program import read_bytes, runner
 
 RIDGE, TINY = sys.argv[1:3]
 VECTORS = os.environ.get("RIDGE_VECTORS") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/vectors")
@@ -20,6 +21,7 @@ FOLDER = tempfile.mkdtemp(prefix="ridge-quantize-")
 MODEL = os.path.join(FOLDER, "tiny.gguf")
 TEXT = os.path.join(FOLDER, "text.txt")
 ENVIRONMENT = {**os.environ, "XDG_CACHE_HOME": FOLDER + "/cache", "HOME": FOLDER, "HF_HUB_CACHE": FOLDER + "/hub", "NO_COLOR": ""}
+ridge = runner(RIDGE, ENVIRONMENT)
 # The types, and the most that the mean divergence from the F16 model may be: less than twice what it is. Random weights forgive little.
 TYPES = {"f32": 1e-9, "f16": 1e-9, "bf16": 5e-3, "q8_0": 3e-3, "q6_k": 0.04, "q5_k_m": 0.18, "q5_k_s": 0.19, "q5_1": 0.18, "q5_0": 0.22, "q4_k_m": 0.45,
          "q4_k_s": 0.55, "q4_1": 0.75, "q4_0": 1.3, "q3_k_l": 1.4, "q3_k_m": 1.4, "q3_k_s": 2.2, "q2_k": 6, "q2_k_s": 9}
@@ -35,24 +37,12 @@ def tearDownModule():
     shutil.rmtree(FOLDER)
 
 
-def ridge(*arguments, code=0):
-    done = subprocess.run([RIDGE, *arguments], capture_output=True, timeout=300, env=ENVIRONMENT)
-    if done.returncode != code:
-        raise AssertionError(f"ridge {' '.join(arguments)}: exit code {done.returncode}, expected {code}\n{done.stderr.decode(errors='replace')}")
-    return done.stdout, done.stderr.decode(errors="replace")
-
-
 def path(name):
     return os.path.join(FOLDER, name + ".gguf")
 
 
 def info(file):
     return json.loads(ridge("info", "-m", file, "--json")[0])
-
-
-def read_bytes(file):
-    with open(file, "rb") as f:
-        return f.read()
 
 
 def logits(file, tokens, *more):
