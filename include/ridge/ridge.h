@@ -74,8 +74,9 @@ typedef struct {
     const char *fuse;               /* how far steps of the plan are fused: "none", "glu", "norm", "all"; NULL: "all". Same bits */
     uint32_t    threads;            /* 0: as many as the machine and its limits allow. Same bits for any number */
     bool        precise;            /* 16-bit activations for quantised weights, f32 for dense ones, and an f32 KV cache: closer to exact, slower */
-    const char *cache_type_k, *cache_type_v;        /* what K and V of past tokens are kept as: "f16", "f32", "q8_0" (half the memory of f16, further
-                                     * from exact); NULL: "f16", with `precise` "f32". The reference keeps f32 */
+    const char *cache_type_k, *cache_type_v;        /* what K and V of past tokens are kept as: "bf16" (which attention then computes
+                                     * in), "f16", "f32", "q8_0" (half the memory, further from exact); NULL: "bf16", where weights compute in f32 "f16", with
+                                     * `precise` "f32". The reference keeps f32 */
     bool        pack;               /* true: weights are packed while loading; false: just before each use. Same bits, slower. Packed files are packed */
     bool        tuned;              /* true: what `ridge tune` recorded of this model's shapes on this machine is used; false: the defaults. Same bits */
     bool        all_logits;         /* ridge_session_logits_all will be used: room for chunk_tokens rows of logits in a batch */
@@ -105,7 +106,7 @@ typedef struct {
     uint32_t    n_layers, width;
     uint32_t    context_trained, context_tokens;
     uint64_t    weight_bytes;                   /* of the tensors that the plan uses */
-    const char *cache_type_k, *cache_type_v;    /* of the KV cache: "f16", ... */
+    const char *cache_type_k, *cache_type_v;    /* of the KV cache: "bf16", ... */
     uint64_t    kv_bytes_per_token;             /* K and V of all layers */
     const char *backend;                        /* "cpu: avx512, 2 threads" */
     uint32_t    threads;                        /* of the backend */

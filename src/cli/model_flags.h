@@ -14,7 +14,7 @@ typedef struct {
 #define MODEL_FLAG(a) \
     { "-m --model", "MODEL", "a GGUF file, a name that `ridge list` shows, or user/repo[:quant]\n(default: smollm2)", .text = &(a).model }
 
-#define CACHE_TYPES "f16 f32 q8_0"
+#define CACHE_TYPES "bf16 f16 f32 q8_0"
 
 /* For the commands that run one. */
 #define BACKEND_FLAGS(a)                                                                                                                \
@@ -26,7 +26,7 @@ typedef struct {
     { "--isa",             "NAME",  "instructions to use: scalar, avx2, ..., best (default: best)", .text = &(a).isa },                   \
     { "--fuse",            "LEVEL", "how far steps of the plan are fused (default: all)", .text = &(a).fuse, .choices = "none glu norm all" }, \
     { "--precise",         NULL,    "16-bit activations for quantised weights, f32 for dense ones", .on = &(a).precise },               \
-    { "-ctk --cache-type-k", "TYPE", "what K of past tokens is kept as (default: f16, with --precise f32)", .text = &(a).cache_type_k, .choices = CACHE_TYPES }, \
+    { "-ctk --cache-type-k", "TYPE", "what K of past tokens is kept as (default: bf16, or f16 for weights that compute in f32;\nwith --precise f32)", .text = &(a).cache_type_k, .choices = CACHE_TYPES }, \
     { "-ctv --cache-type-v", "TYPE", "the same of V", .text = &(a).cache_type_v, .choices = CACHE_TYPES },                              \
     { "--no-pack",         NULL,    "pack weights just before each use: the same bits, slower", .off = &(a).pack },                     \
     { "--untuned",         NULL,    "without what `ridge tune` found on this machine: the same bits", .off = &(a).tuned },              \

@@ -5,19 +5,24 @@
  *     V   [128 positions][v_size, padded to 16]   lanes are dimensions
  * in f16 or f32, or in q8_0: int8 codes in these places, sizes padded to 32, and behind all of them f16 scales of 32 dimensions each,
  *     K   [8 groups][k_size / 32][16 positions]   V   [v_size / 32][128 positions]
- * The result of a page is (max, sum, out), not yet divided: max of its scores, sum of exp(score - max), sum of exp(..) * v.
+ * or in bf16 pairs, k_size padded to 2:
+ *     K   [8 groups][k_size / 2][16 positions][2 dimensions]      V   [64][v_size, padded to 16][2 positions]
+ * Unlike in the others, a position that nobody wrote yet is read where its neighbour in a pair was written (and counts nothing): what
+ * lies there must be finite.
+ * The result of a page is (max, sum, out), not yet divided: max of its scores, sum of 2^(score - max), sum of 2^(..) * v. A score is
+ * what softmax raises e to, times log2 e.
  * Pages are merged in ascending order, one by one, so it does not matter which thread computed which page. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "formats/format.h"
 #include "plan/batch.h"
 
-/* Values that n take in a page's rows of a type: whole blocks, and whole vectors of `vector` values. */
-static inline size_t attend_padded(format_id type, size_t n, size_t vector) {
-    const size_t unit = type == FORMAT_q8_0 ? UNIT : vector;
-    return (n + unit - 1) / unit * unit;
-}
+/* Dimensions of K and of V in a page of a type, with their padding. */
+static inline size_t attend_rounded_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+static inline size_t attend_k_padded(format_id type, size_t n) { return attend_rounded_up(n, type == FORMAT_q8_0 ? UNIT : type == FORMAT_bf16 ? 2 : 1); }
+static inline size_t attend_v_padded(format_id type, size_t n) { return attend_rounded_up(n, type == FORMAT_q8_0 ? UNIT : 16); }
 
 enum { ATTEND_MAX_QUERIES = 64 };       /* rows of q in one call */
 #define ATTEND_NOTHING (-1e30f)         /* the max of a query that has seen nothing: finite, so that differences are numbers */
@@ -28,14 +33,15 @@ typedef struct { float *max, *sum, *out; size_t out_stride; } attend_state;
 
 typedef struct {
     const void     *k, *v;              /* of the page */
-    format_id       k_type, v_type;     /* f16, f32 or q8_0 */
+    format_id       k_type, v_type;     /* bf16, f16, f32 or q8_0 */
     const float   **q;                  /* [n_queries] rows of k_size floats */
     uint32_t        n_queries;
+    bool            same_queries;       /* as in the call before with the same scratch and types */
     const int32_t  *first, *last;       /* [n_queries] positions within the page that the query sees, inclusive; last < first: none */
     uint32_t        k_size, v_size;
-    float           scale, cap;         /* score = scale * (q k), then cap * tanh(score / cap) where cap > 0 */
+    float           scale, cap;         /* scale * (q k), then cap * tanh(../ cap) where cap > 0, is what e is raised to */
     float          *scores;             /* scratch: [n_queries][KV_PAGE_POSITIONS] */
-    float          *wide;               /* scratch: a page of K and V as f32, sizes padded as q8_0's */
+    float          *wide;               /* scratch: a page of K and V as f32, sizes padded as q8_0's, or the queries rounded to bf16 */
     attend_state    to;                 /* overwritten with the page's result; a query that sees nothing gets ATTEND_NOTHING, 0, 0 */
 } attend_args;
 

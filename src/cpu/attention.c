@@ -45,7 +45,7 @@ static void reset(const attend_state *state, uint32_t n, size_t width) {
     }
 }
 
-static void attend_page(const attention_call *c, const attention_task *t, uint32_t page, const thread_scratch *scratch, attend_state to) {
+static void attend_page(const attention_call *c, const attention_task *t, uint32_t page, bool same_queries, const thread_scratch *scratch, attend_state to) {
     const backend *b = c->b;
     const float *q[ATTEND_MAX_QUERIES];
     int32_t first[ATTEND_MAX_QUERIES], last[ATTEND_MAX_QUERIES];
@@ -61,8 +61,8 @@ static void attend_page(const attention_call *c, const attention_task *t, uint32
     }
     const uint8_t *k = kv_page(b, t->part->pages[page], c->s->kv_layer, t->head);
     b->kernels->attend.page(&(attend_args){
-        .k = k, .v = k + b->k_bytes, .k_type = b->plan->kv.k_type, .v_type = b->plan->kv.v_type, .q = q, .n_queries = n, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size,
-        .scale = c->s->scale, .cap = c->s->cap, .scores = scratch->scores, .wide = scratch->wide, .to = to,
+        .k = k, .v = k + b->k_bytes, .k_type = b->plan->kv.k_type, .v_type = b->plan->kv.v_type, .q = q, .n_queries = n,
+        .same_queries = same_queries, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size, .scale = c->s->scale, .cap = c->s->cap, .scores = scratch->scores, .wide = scratch->wide, .to = to,
     });
 }
 
@@ -76,9 +76,9 @@ static void write_task(const attention_call *c, const attention_task *t, const a
 
 static void attend_task(const attention_call *c, const attention_task *t, thread_scratch *scratch) {
     const uint32_t n = t->n_tokens * c->group, size = c->b->plan->kv.v_size;
-    attend_page(c, t, t->first_page, scratch, scratch->running);        /* as merged with nothing */
+    attend_page(c, t, t->first_page, false, scratch, scratch->running);        /* as merged with nothing */
     for (uint32_t page = t->first_page + 1; page < t->end_page; page++) {
-        attend_page(c, t, page, scratch, scratch->page);
+        attend_page(c, t, page, true, scratch, scratch->page);
         c->b->kernels->attend.merge(&scratch->running, &scratch->page, n, size);
     }
     write_task(c, t, &scratch->running);
@@ -97,7 +97,7 @@ static void attend_shared_pages(const attention_call *c, uint32_t thread, size_t
     attention_task t;
     for (task_cursor at = {0}; next_task(c, &at, &t); )
         for (uint32_t page = t.first_page; page < t.end_page; page++, item++, slot += t.n_tokens * c->group)
-            if (item >= from && item < to) attend_page(c, &t, page, &b->scratch[thread], state_at(&b->partial, slot));
+            if (item >= from && item < to) attend_page(c, &t, page, false, &b->scratch[thread], state_at(&b->partial, slot));
     team_barrier(b->team);
 
     attend_state *running = &b->scratch[thread].running;

@@ -172,8 +172,8 @@ static int new_scratch(backend *b, error *err) {
 
 static int new_kv(backend *b, error *err) {
     const kv_shape *kv = &b->plan->kv;
-    b->k_bytes = KV_PAGE_POSITIONS * format_row_bytes(&formats[kv->k_type], attend_padded(kv->k_type, kv->k_size, 1));
-    b->v_bytes = KV_PAGE_POSITIONS * format_row_bytes(&formats[kv->v_type], attend_padded(kv->v_type, kv->v_size, 16));
+    b->k_bytes = KV_PAGE_POSITIONS * format_row_bytes(&formats[kv->k_type], attend_k_padded(kv->k_type, kv->k_size));
+    b->v_bytes = KV_PAGE_POSITIONS * format_row_bytes(&formats[kv->v_type], attend_v_padded(kv->v_type, kv->v_size));
     b->kv_bytes = (size_t)b->options.n_pages * kv->n_layers * kv->n_heads * (b->k_bytes + b->v_bytes);
     b->kv = memory_map(b->kv_bytes);
     if (!b->kv) return fail_memory(err, b->kv_bytes, "the KV cache");

@@ -38,6 +38,9 @@ typedef struct {
     /* n floats to f16, to nearest even; what f16 cannot hold becomes its largest value. */
     void (*to_f16)(uint16_t *to, const float *x, size_t n);
 
+    /* The same to bf16. */
+    void (*to_bf16)(uint16_t *to, const float *x, size_t n);
+
     /* n floats to q8_0, n rounded up to UNIT: codes [n], an f16 scale for each 32. x need not be padded. */
     void (*to_q8_0)(int8_t *codes, uint16_t *scales, const float *x, size_t n);
 } row_kernels;

@@ -134,4 +134,8 @@ WORD floats floats_keep(floats a, int from, int to, float other) {
     return a;
 }
 WORD void   floats_store_f16(uint16_t *p, floats a) { BOTH _mm_storeu_si128((__m128i *)p + i, _mm256_cvtps_ph(a.h[i], _MM_FROUND_TO_NEAREST_INT)); }
+enum { BF16_BYTES = 4, DOT_STEPS = 2 };
+typedef floats dot_part;
 WORD void   store_bf16(void *row, size_t k, ints bits) { floats_store((float *)row + k, floats_of_bits(bits)); }
+WORD dot_part dot_load(const void *pairs, int step) { return floats_load_bf16(pairs, 1 - step); }
+WORD floats floats_dot(floats s, dot_part w, const char *two, int step) { return floats_fma(w, floats_set(*((const float *)two + 1 - step)), s); }

@@ -108,5 +108,9 @@ WORD floats floats_keep(floats a, int from, int to, float other) {
 }
 WORD void   floats_store_f16(uint16_t *p, floats a) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT)); }
 #ifndef BF16_HALVES
+enum { BF16_BYTES = 4, DOT_STEPS = 2 };
+typedef floats dot_part;
 WORD void   store_bf16(void *row, size_t k, ints bits) { _mm512_storeu_si512((float *)row + k, bits); }
+WORD dot_part dot_load(const void *pairs, int step) { return floats_load_bf16(pairs, 1 - step); }
+WORD floats floats_dot(floats s, dot_part w, const char *two, int step) { return floats_fma(w, floats_set(*((const float *)two + 1 - step)), s); }
 #endif

@@ -76,5 +76,12 @@ WORD float  floats_most(floats a)                   { for (int h = 8; h; h /= 2)
 /* Lanes from .. to (inclusive) of a; `other` in all the rest. */
 WORD floats floats_keep(floats a, int from, int to, float other) { ROWS if (r < from || r > to) a.v[r] = other; return a; }
 WORD void   floats_store_f16(uint16_t *p, floats a) { ROWS p[r] = f32_to_f16(a.v[r]); }
-/* ACTIVATION_BF16: lanes k .. k + 15 of a row, given as bits whose lower halves are zero. */
+/* A row of bf16, as activations and attention keep it, BF16_BYTES a value: lanes k .. k + 15, given as bits whose lower halves are zero. */
+enum { BF16_BYTES = 4 };
 WORD void   store_bf16(void *row, size_t k, ints bits) { memcpy((float *)row + k, &bits, sizeof bits); }
+/* s + the products of 16 x 2 bf16 and two values of such a row, the odd one first, each fma rounded. It takes DOT_STEPS, of which each
+ * loads its part of the pairs. */
+enum { DOT_STEPS = 2 };
+typedef floats dot_part;
+WORD dot_part dot_load(const void *pairs, int step) { return floats_load_bf16(pairs, 1 - step); }
+WORD floats floats_dot(floats s, dot_part w, const char *two, int step) { float x[2]; memcpy(x, two, sizeof x); return floats_fma(w, floats_set(x[1 - step]), s); }

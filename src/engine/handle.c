@@ -94,11 +94,11 @@ static int choose_context(ridge_model *m, const ridge_model_options *o, error *e
 
 /* What K or V are kept as; name NULL: as the arithmetic asks. */
 static int cache_type(format_id *type, const char *name, error *err) {
-    static const format_id known[] = { FORMAT_f16, FORMAT_f32, FORMAT_q8_0 };
+    static const format_id known[] = { FORMAT_bf16, FORMAT_f16, FORMAT_f32, FORMAT_q8_0 };
     if (!name) return 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(name, formats[known[i]].name)) { *type = known[i]; return 0; }
-    return fail(err, RIDGE_E_BAD_ARGUMENT, "the KV cache cannot be kept as \"%s\"; it can be f16, f32 or q8_0", name);
+    return fail(err, RIDGE_E_BAD_ARGUMENT, "the KV cache cannot be kept as \"%s\"; it can be bf16, f16, f32 or q8_0", name);
 }
 
 static int load_plan(ridge_model *m, const ridge_model_options *o, error *err) {

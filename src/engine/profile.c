@@ -8,6 +8,7 @@
 #include "engine/cost_query.h"
 #include "engine/handle.h"
 #include "plan/cost.h"
+#include "model/arithmetic.h"
 
 enum { PHASES = 2, TEXT_BYTES = 160, SPANS_BEFORE_STEPS = 2 };      /* of a run in the trace: the run, the sampling */
 
@@ -74,14 +75,15 @@ double profile_add_run(ridge_profile_row *rows, const step_time *times, uint32_t
 
 /* The arithmetic of most of a step's operations. */
 static const char *step_arithmetic(const ridge_model *m, const step *s) {
-    if (s->kind == STEP_attention) return "f32";
+    const kv_shape *kv = &m->model->plan->kv;
+    if (s->kind == STEP_attention) return kv->k_type == FORMAT_bf16 && kv->v_type == FORMAT_bf16 ? "bf16" : "f32";
     if (s->kind != STEP_linear) return "";
     const weight *most = &m->model->weights.weight[s->weight[0]];
     for (int i = 1; i < s->n_weights; i++) {
         const weight *w = &m->model->weights.weight[s->weight[i]];
         if ((double)w->rows * w->n > (double)most->rows * most->n) most = w;
     }
-    return cost_arithmetic_name(cost_arithmetic(most), m->precise);
+    return cost_arithmetic_name(arithmetic_of(most), m->precise);
 }
 
 static const char *kind_name(step_kind kind) {

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/events.h"
 #include "model/architecture.h"
+#include "model/arithmetic.h"
 
 static bool file_has(void *user, const char *name) { return gguf_find_tensor(user, name) != NULL; }
 
@@ -127,6 +128,7 @@ static int resolve_all(model *m, error *err) {
         const int code = resolve(&w[i], m->file, &m->plan->tensor[i], err);
         if (code) return code;
     }
+    m->plan->kv.k_type = m->plan->kv.v_type = arithmetic_of_most(m->plan, &m->weights) == ARITHMETIC_F32 ? FORMAT_f16 : FORMAT_bf16;
     const int code = check_factors(m, err);
     return code ? code : report_unused(m, err);
 }

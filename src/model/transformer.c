@@ -11,7 +11,7 @@ transformer transformer_begin(plan_builder *b, const hyperparameters *h, float s
     p->n_vocab = h->n_vocab;
     p->n_context_trained = h->n_context;
     p->width = h->width;
-    p->kv = (kv_shape){ .n_layers = h->n_layers, .n_heads = h->n_kv_heads, .k_size = h->key_size, .v_size = h->value_size, .k_type = FORMAT_f16, .v_type = FORMAT_f16 };
+    p->kv = (kv_shape){ .n_layers = h->n_layers, .n_heads = h->n_kv_heads, .k_size = h->key_size, .v_size = h->value_size };
     t.x = plan_add_value(b, "x", h->width);
     t.y = plan_add_value(b, "y", h->width);
     t.q = plan_add_value(b, "q", h->n_heads * h->key_size);

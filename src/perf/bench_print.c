@@ -233,7 +233,8 @@ static void md_row(FILE *out, const bench_result *r, size_t index) {
     bench_summarise(r, &s);
     md_size(size, sizeof size, (double)r->model_bytes);
     md_count(count, sizeof count, (double)r->model_parameters);
-    if (strcmp(r->type_k, r->precise ? "f32" : "f16") || strcmp(r->type_v, r->precise ? "f32" : "f16"))
+    const char *usual = bench_usual_cache(r->arithmetic, r->precise);
+    if (strcmp(r->type_k, usual) || strcmp(r->type_v, usual))
         snprintf(cache, sizeof cache, " K %s V %s", r->type_k, r->type_v);
     snprintf(backend, sizeof backend, "CPU %s%s%s%s%s", r->isa, r->precise ? " precise" : "", cache, r->packed ? "" : " no-pack", r->tuned ? " tuned" : "");
     bench_test_name(r, test, sizeof test);

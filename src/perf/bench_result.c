@@ -1,5 +1,8 @@
 /* Results of benchmarks: what follows from the samples. See bench_result.h; bench_print.c writes them. */
 #include "perf/bench_result.h"
+#include <string.h>
+
+const char *bench_usual_cache(const char *arithmetic, bool precise) { return precise ? "f32" : !strcmp(arithmetic, "f32") ? "f16" : "bf16"; }
 
 void bench_test_name(const bench_result *r, char *text, size_t room) {
     char depth[24] = "";

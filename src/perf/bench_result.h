@@ -22,7 +22,7 @@ typedef struct {
     uint64_t    model_bytes, model_parameters;
     const char *backend;                        /* "cpu: avx512, 2 threads" */
     const char *isa, *fuse, *arithmetic, *peak; /* "avx512", "all", "int8", "int8 by avx512" */
-    const char *type_k, *type_v;        /* of the KV cache: "f16", ... */
+    const char *type_k, *type_v;        /* of the KV cache: "bf16", ... */
     bool        precise, packed, tuned;         /* tuned: by a record of `ridge tune` */
     int         threads, batch, micro_batch;
     int         n_prompt, n_gen, n_depth;
@@ -53,6 +53,9 @@ typedef struct {
     paired_ratio share;                     /* limit over time */
 } bench_summary;
 void bench_summarise(const bench_result *r, bench_summary *s);
+
+/* What the KV cache keeps where nobody asks for a type: by the arithmetic that is computed in. */
+const char *bench_usual_cache(const char *arithmetic, bool precise);
 
 /* "pp512", "tg128", "pp512+tg128", "tg128 @ d4096". */
 void bench_test_name(const bench_result *r, char *text, size_t room);

@@ -97,8 +97,9 @@ static void put_how(buffer *b, const page *p, const history_entry *e) {
     if (e->precise) buffer_append_text(b, ", precise");
     if (!e->packed) buffer_append_text(b, ", not packed");
     if (e->tuned) buffer_append_text(b, ", tuned");
-    if (*e->type_k && strcmp(e->type_k, "f16")) put(b, ", K ", e->type_k, "");
-    if (*e->type_v && strcmp(e->type_v, "f16")) put(b, ", V ", e->type_v, "");
+    const char *usual = bench_usual_cache(e->arithmetic, e->precise);
+    if (*e->type_k && strcmp(e->type_k, usual)) put(b, ", K ", e->type_k, "");
+    if (*e->type_v && strcmp(e->type_v, usual)) put(b, ", V ", e->type_v, "");
     if (p->n_machines > 1) put(b, ", ", e->cpu, "");
 }
 

@@ -98,7 +98,8 @@ typedef struct {
     bool     optional;          /* the builder asked whether the file has it, and it has */
 } plan_tensor;
 
-/* The KV cache that the plan needs: [n_layers] times k and v of n_heads * head_size values a position, each as f16, f32 or q8_0. */
+/* The KV cache that the plan needs: [n_layers] times k and v of n_heads * head_size values a position, each as bf16,
+ * f16, f32 or q8_0: whoever opens the model sets the types. */
 typedef struct { uint32_t n_layers, n_heads, k_size, v_size; format_id k_type, v_type; } kv_shape;
 
 /* Bytes that one position takes in all heads of one layer. */

@@ -23,7 +23,7 @@ typedef struct { const timing *t; const cpu_kernels *k; format_id type; uint32_t
 /* Bytes of K or of V in a page. */
 static size_t half_bytes(format_id type) {
     const size_t values = (size_t)KV_PAGE_POSITIONS * HEAD;
-    return type == FORMAT_f32 ? 4 * values : type == FORMAT_f16 ? 2 * values : values + values / UNIT * 2;
+    return values / formats[type].block_k * formats[type].block_bytes;
 }
 
 static attend_state state_of(attention_set *s, int which) {
@@ -88,13 +88,14 @@ static void time_pages(const timing *t, attention_job *j, format_id type, uint32
     j->page_bytes = 2 * half_bytes(type);
     for (int i = 0; i < t->threads; i++) j->sets[i].at = 0;
     timing_print(t, &(timed_kernel){
-        .kernel = "attention page", .format = formats[type].name, .form = "f32", .k = j->k, .tokens = queries, .kind = ACTIVATION_F32,
+        .kernel = "attention page", .format = formats[type].name, .form = type == FORMAT_bf16 ? "bf16" : "f32", .k = j->k, .tokens = queries,
+        .kind = type == FORMAT_bf16 ? ACTIVATION_BF16 : ACTIVATION_F32,
         .source = queries == QUERIES_ONE ? FROM_MEMORY : FROM_CACHE, .bytes = (double)j->page_bytes,
         .operations = 2.0 * 2 * HEAD * KV_PAGE_POSITIONS * queries, .step = attend_page, .user = j });
 }
 
 static void time_isa(const timing *t, attention_job *j) {
-    static const format_id types[] = { FORMAT_f16, FORMAT_f32, FORMAT_q8_0 };
+    static const format_id types[] = { FORMAT_bf16, FORMAT_f16, FORMAT_f32, FORMAT_q8_0 };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         time_pages(t, j, types[i], QUERIES_ONE);
         time_pages(t, j, types[i], QUERIES_MANY);

@@ -31,6 +31,7 @@ typedef struct {
     X(rotate_neighbours, "rotate neighbours", 4 + 4,             k->rotate(s->y, s->cosine, s->sine, N / HEAD, HEAD, HEAD / 2, 0))   \
     X(largest,           "largest",           4,                 s->out[0] = k->largest(s->x, N))                        \
     X(to_f16,            "to f16",            4 + 2,             k->to_f16((uint16_t *)s->prepared, s->x, N))            \
+    X(to_bf16,           "to bf16",           4 + 2,             k->to_bf16((uint16_t *)s->prepared, s->x, N))           \
     X(to_q8_0,           "to q8_0",           4 + 1,             k->to_q8_0((int8_t *)s->prepared, (uint16_t *)(s->prepared + N), s->x, N))
 
 typedef struct { const row_kernels *k; row_set *sets; } row_job;

@@ -58,7 +58,7 @@ def everything_else():
         names = {r["kernel"] for r in rows if r["isa"] == isa}
         assert {"pack as bf16", "prepare int8", "norm", "glu silu", "rotate halves", "to q8_0", "attention merge", "attention finish"} <= names, names
         pages = [(r["format"], r["tokens"]) for r in rows if r["kernel"] == "attention page" and r["isa"] == isa]
-        assert pages == [(f, q) for f in ("f16", "f32", "q8_0") for q in ("4", "64")], pages
+        assert pages == [(f, q) for f in ("bf16", "f16", "f32", "q8_0") for q in ("4", "64")], pages
 
 
 def words_choose():

@@ -14,7 +14,7 @@
 #include "vectors.h"
 
 /* What to ask of an arithmetic, from the vectors' README: the largest difference of a logit, and the mean Kullback-Leibler
- * divergence of a prompt. By default K and V are kept in f16, so even f32 activations are asked for f16's bounds then. */
+ * divergence of a prompt. By default K and V are kept in f16 beside f32 activations, so those are asked for f16's bounds then. */
 typedef struct { double logit, divergence; } bounds;
 #define OF_F32  { 1e-3, 1e-6 }
 #define OF_F16  { 0.1, 1e-4 }

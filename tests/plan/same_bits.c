@@ -17,7 +17,7 @@ enum { N_TOKENS = 140, N_PAGES = 12, LAST = 5 };        /* more than a page of p
 
 static char directory[] = "/tmp/ridge-same-bits-XXXXXX", path[64];
 
-typedef struct { const char *isa; uint32_t threads; fuse_level fuse; bool precise, no_pack, q8_0_k, q8_0_v; } way;
+typedef struct { const char *isa; uint32_t threads; fuse_level fuse; bool precise, no_pack; const char *k, *v; } way;     /* k, v: what the cache keeps, NULL: the default */
 typedef struct { model *m; backend *b; uint32_t n_vocab; } subject;
 
 static subject subject_open(way w) {
@@ -27,8 +27,8 @@ static subject subject_open(way w) {
                                 .max_tokens = 2 * N_TOKENS, .max_outputs = 2 * LAST, .n_pages = N_PAGES };
     if (model_open(&s.m, path, &err) || plan_fuse(s.m->plan, w.fuse, &err)) fail_msg("%s", err.text);
     if (w.precise) s.m->plan->kv.k_type = s.m->plan->kv.v_type = FORMAT_f32;
-    if (w.q8_0_k) s.m->plan->kv.k_type = FORMAT_q8_0;
-    if (w.q8_0_v) s.m->plan->kv.v_type = FORMAT_q8_0;
+    if (w.k) s.m->plan->kv.k_type = (format_id)(format_by_name(w.k) - formats);
+    if (w.v) s.m->plan->kv.v_type = (format_id)(format_by_name(w.v) - formats);
     if (cpu_backend.open(&s.b, &o, &err) || cpu_backend.bind(s.b, s.m->plan, &s.m->weights, &err)) fail_msg("%s", err.text);
     s.n_vocab = s.m->plan->n_vocab;
     return s;
@@ -188,13 +188,13 @@ static void all_ways(const tiny_model *m) {
     }
 }
 
-/* The cache in q8_0: the same bits every way, near the logits with f32 but not those. Precise, for int8 activations turn any difference into
+/* What the cache keeps: the same bits every way, near the logits with f32 but not those. Precise, for int8 activations turn any difference into
  * a larger one. */
-static void all_ways_with_cache(const tiny_model *m, bool q8_0_k, bool q8_0_v) {
+static void all_ways_with_cache(const tiny_model *m, const char *k, const char *v) {
     const cpu_kernels *best;
     assert_int_equal(kernels_choose(&best, NULL, NULL), 0);
     tiny_model_write(m, path);
-    subject plain = subject_open((way){ "scalar", 1, FUSE_NONE, .precise = true, .q8_0_k = q8_0_k, .q8_0_v = q8_0_v }), f32 = subject_open((way){ "scalar", 1, FUSE_NONE, .precise = true });
+    subject plain = subject_open((way){ "scalar", 1, FUSE_NONE, .precise = true, .k = k, .v = v }), f32 = subject_open((way){ "scalar", 1, FUSE_NONE, .precise = true });
     float *want = new_logits(&plain, 1), *with_f32 = new_logits(&f32, 1);
     logits_in_chunks(&plain, 0, N_TOKENS, want);
     logits_in_chunks(&f32, 0, N_TOKENS, with_f32);
@@ -203,27 +203,34 @@ static void all_ways_with_cache(const tiny_model *m, bool q8_0_k, bool q8_0_v) {
         off += (double)(want[i] - with_f32[i]) * (double)(want[i] - with_f32[i]);
         size += (double)with_f32[i] * (double)with_f32[i];
     }
-    print_message("%s, head of %u: q8_0 of%s%s is off by %.4f of the logits' size\n", m->architecture, m->head, q8_0_k ? " K" : "", q8_0_v ? " V" : "", sqrt(off / size));
+    print_message("%s, head of %u: K in %s and V in %s are off by %.4f of the logits' size\n", m->architecture, m->head, k, v, sqrt(off / size));
     assert_true(off > 0 && off < 0.02 * 0.02 * size);
     for (size_t i = 0; i < kernels_all_n; i++)
-        if (kernels_all[i]->supported()) compare_way((way){ kernels_all[i]->name, 2, FUSE_ALL, .precise = true, .q8_0_k = q8_0_k, .q8_0_v = q8_0_v }, want);
-    compare_batches((way){ best->name, 3, FUSE_ALL, .precise = true, .q8_0_k = q8_0_k, .q8_0_v = q8_0_v }, want);
+        if (kernels_all[i]->supported()) compare_way((way){ kernels_all[i]->name, 2, FUSE_ALL, .precise = true, .k = k, .v = v }, want);
+    compare_batches((way){ best->name, 3, FUSE_ALL, .precise = true, .k = k, .v = v }, want);
     memory_free(with_f32);
     memory_free(want);
     subject_close(&f32);
     subject_close(&plain);
 }
 
+/* Every type as K and as V, and mixed. */
 static void every_cache_type(void **state) {
     (void)state;
-    tiny_model m = tiny_model_default("llama");
-    m.weights = FORMAT_q8_0;
-    for (int types = 1; types < 4; types++) all_ways_with_cache(&m, types & 1, types & 2);
-    m.head = 40;                        /* no whole number of blocks, nor of vectors */
-    all_ways_with_cache(&m, true, true);
-    m = tiny_model_default("gemma2");   /* window and soft cap */
-    m.window = 48;
-    all_ways_with_cache(&m, true, true);
+    static const char *const types[][2] = {
+        { "f16", "f16" }, { "bf16", "bf16" }, { "q8_0", "q8_0" }, { "q8_0", "bf16" }, { "bf16", "q8_0" }, { "f16", "bf16" }, { "bf16", "f32" },
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        tiny_model m = tiny_model_default("llama");
+        m.weights = FORMAT_q8_0;
+        all_ways_with_cache(&m, types[i][0], types[i][1]);
+        m.head = 40;                        /* no whole number of blocks, nor of vectors */
+        all_ways_with_cache(&m, types[i][0], types[i][1]);
+        if (strcmp(types[i][0], types[i][1])) continue;
+        m = tiny_model_default("gemma2");   /* window and soft cap */
+        m.window = 47;
+        all_ways_with_cache(&m, types[i][0], types[i][1]);
+    }
 }
 
 static void every_format(void **state) {
