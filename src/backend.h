@@ -8,7 +8,7 @@ typedef struct backend backend;
 typedef struct {
     uint32_t    n_threads;      /* 0: as many as the machine and its limits allow */
     const char *isa;            /* NULL: the best that this CPU has; a name forces that one */
-    bool        precise;        /* 16-bit activations for quantised weights, f32 for dense ones; the plan says what K and V are kept in */
+    bool        precise;        /* 24-bit activations for quantised weights, f32 for dense ones; the plan says what K and V are kept in */
     bool        no_pack;        /* keep weights in file order and pack each panel just before use */
     uint32_t    max_tokens;     /* most tokens in a batch */
     uint32_t    max_outputs;    /* most rows of logits in a batch */

@@ -73,7 +73,7 @@ typedef struct {
     const char *isa;                /* of the cpu backend: "scalar", "avx2", ...; "best" or NULL: the best that this CPU has */
     const char *fuse;               /* how far steps of the plan are fused: "none", "glu", "norm", "all"; NULL: "all". Same bits */
     uint32_t    threads;            /* 0: as many as the machine and its limits allow. Same bits for any number */
-    bool        precise;            /* 16-bit activations for quantised weights, f32 for dense ones, and an f32 KV cache: closer to exact, slower */
+    bool        precise;            /* 24-bit activations for quantised weights, f32 for dense ones, and an f32 KV cache: closer to exact, slower */
     const char *cache_type_k, *cache_type_v;        /* what K and V of past tokens are kept as: "bf16" (which attention then computes
                                      * in), "f16", "f32", "q8_0" (half the memory, further from exact); NULL: "bf16", where weights compute in f32 "f16", with
                                      * `precise` "f32". The reference keeps f32 */
@@ -315,7 +315,7 @@ typedef struct {
     const char *text;           /* "linear(norm; q k v; bias rope kv)": steps of other layers that do the same have the same text */
     const char *kind;           /* "linear" */
     int32_t     layer;          /* -1: outside layers */
-    const char *arithmetic;     /* of most of its operations: "int8", "int16", "bf16", "f32"; "" where none are counted */
+    const char *arithmetic;     /* of most of its operations: "int8", "int24", "bf16", "f32"; "" where none are counted */
     uint64_t    calls;
     double      work_ns;        /* computing */
     double      imbalance_ns;   /* done, while the slowest thread still computed */

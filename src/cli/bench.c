@@ -152,7 +152,7 @@ int cmd_bench(int argc, char **argv) {
         { "-ub --ubatch-size", "NUMBERS", "the same; the smaller one counts (512)", .parse = number_list_parse, .store = &a.micro_batches },
         { "--isa", "NAMES", "instruction sets (best: the best that this CPU has)", .parse = word_list_parse, .store = &a.isas },
         { "--fuse", "NAMES", "how far steps are fused: none, glu, norm, all (all)", .parse = word_list_parse, .store = &a.fuses },
-        { "--precise", NULL, "16-bit activations for quantised weights, f32 for dense ones", .on = &a.model.precise },
+        { "--precise", NULL, "24-bit activations for quantised weights, f32 for dense ones", .on = &a.model.precise },
         { "-ctk --cache-type-k", "TYPE", "what K is kept as (as ridge run does)", .text = &a.model.cache_type_k, .choices = CACHE_TYPES },
         { "-ctv --cache-type-v", "TYPE", "what V is kept as (the same)", .text = &a.model.cache_type_v, .choices = CACHE_TYPES },
         { "--no-pack", NULL, "pack weights just before each use", .off = &a.model.pack },

@@ -192,7 +192,7 @@ int bench_subject_describe(const bench_subject *b, const bench_test *t, bench_re
 /* The arithmetic that the setting makes of the weights' own. */
 static const char *actual_arithmetic(const ridge_cost *cost, bool precise) {
     if (!precise) return cost->arithmetic;
-    return strcmp(cost->arithmetic, "int8") ? "f32" : "int16";
+    return strcmp(cost->arithmetic, "int8") ? "f32" : "int24";
 }
 
 static int open_model(bench_subject *b, int positions, error *err) {

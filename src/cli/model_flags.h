@@ -25,7 +25,7 @@ typedef struct {
       .number = &(a).chunk, .least = 1, .most = 1 << 20 },                                                                              \
     { "--isa",             "NAME",  "instructions to use: scalar, avx2, ..., best (default: best)", .text = &(a).isa },                   \
     { "--fuse",            "LEVEL", "how far steps of the plan are fused (default: all)", .text = &(a).fuse, .choices = "none glu norm all" }, \
-    { "--precise",         NULL,    "16-bit activations for quantised weights, f32 for dense ones", .on = &(a).precise },               \
+    { "--precise",         NULL,    "24-bit activations for quantised weights, f32 for dense ones", .on = &(a).precise },               \
     { "-ctk --cache-type-k", "TYPE", "what K of past tokens is kept as (default: bf16, or f16 for weights that compute in f32;\nwith --precise f32)", .text = &(a).cache_type_k, .choices = CACHE_TYPES }, \
     { "-ctv --cache-type-v", "TYPE", "the same of V", .text = &(a).cache_type_v, .choices = CACHE_TYPES },                              \
     { "--no-pack",         NULL,    "pack weights just before each use: the same bits, slower", .off = &(a).pack },                     \

@@ -88,7 +88,7 @@ int cmd_tune(int argc, char **argv) {
     const flag run_flags[] = {
         { "-t --threads", "N", "threads (default: whichever number is fastest, too)", .number = &a.threads, .least = 1, .most = 1024 },
         { "--isa", "NAME", "instructions to use (best)", .text = &a.isa },
-        { "--precise", NULL, "16-bit activations for quantised weights, f32 for dense ones: a record of its own", .on = &a.precise },
+        { "--precise", NULL, "24-bit activations for quantised weights, f32 for dense ones: a record of its own", .on = &a.precise },
         { "--budget", "SECONDS", "for each model: what is not measured by then stays as it is (300)", .number = &a.budget, .least = 1, .most = 86400 },
         { "--dry-run", NULL, "measure, but record nothing", .on = &a.dry_run },
     };

@@ -67,7 +67,7 @@ size_t kernels_activation_bytes(const cpu_kernels *k, activation_kind kind, size
     const size_t units = (n + UNIT - 1) / UNIT;
     switch (kind) {
     case ACTIVATION_INT8:  return units * sizeof(activation8);
-    case ACTIVATION_INT16: return units * sizeof(activation16);
+    case ACTIVATION_INT24: return units * sizeof(activation24);
     case ACTIVATION_BF16:  return units * UNIT * (k->bf16_pairs ? sizeof(uint16_t) : sizeof(float));
     default:               return units * UNIT * sizeof(float);
     }

@@ -15,7 +15,7 @@
 /* The forms of the activations of a linear step. Which one a weight wants follows from its format's arithmetic and --precise. */
 typedef enum {
     ACTIVATION_INT8,        /* quantised weights: activation8 [units] */
-    ACTIVATION_INT16,       /* quantised weights, --precise: activation16 [units] */
+    ACTIVATION_INT24,       /* quantised weights, --precise: activation24 [units] */
     ACTIVATION_BF16,        /* panels of bf16 pairs: see bf16_pairs below */
     ACTIVATION_F32,         /* any dense panel: float [n rounded up to UNIT] */
     ACTIVATION_COUNT,
@@ -32,16 +32,16 @@ typedef struct {
 } activation8;
 _Static_assert(sizeof(activation8) == 64, "a cache line");
 
-/* The same with 16 bits in two planes: v[k] = 256 * hi[k] + lo[k], |v| <= 32639; bias and dsum are sums of v. */
+/* The same with 24 bits in three planes: x[k] ~ d * v[k], v[k] = 256 * h[k] + lo[k], h[k] = 256 * hi[k] + mid[k], |v| <= 8355710.
+ * Kernels sum h and lo apart, so each has biases: [0] of the whole unit, [1] of its first half; there is no room for the second's, which is
+ * the difference. dsum: as above, of v. */
 typedef struct {
-    int8_t  hi[UNIT], lo[UNIT];
+    int8_t  hi[UNIT], mid[UNIT], lo[UNIT];
     float   d;
-    int32_t bias[3];
+    int32_t bias_h[2], bias_lo[2];
     float   dsum[3];
-    uint32_t unused;
-    uint32_t unused_line[8];
-} activation16;
-_Static_assert(sizeof(activation16) == 128, "two cache lines");
+} activation24;
+_Static_assert(sizeof(activation24) == 128, "two cache lines");
 
 /* Tokens of prepared activations: token t is at data + t * token_bytes (64-byte aligned). Values from n to the next multiple
  * of UNIT are zero. A sub-range of tokens is the same struct with data moved. */

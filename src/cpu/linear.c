@@ -234,7 +234,7 @@ void link_steps(backend *b) {
         if (!next || next->kind != STEP_linear || next->norm != NONE || next->in[0] != s->out[0]) continue;
         panel_linear *reader = &b->linear[next - p->step];
         const activation_kind kind = reader->matrix[0].kind;
-        if (kind != ACTIVATION_INT8 && kind != ACTIVATION_INT16) continue;      /* the others gain nothing */
+        if (kind != ACTIVATION_INT8 && kind != ACTIVATION_INT24) continue;      /* the others gain nothing */
         bool alike = true;
         for (unsigned m = 1; m < reader->n; m++) alike = alike && reader->matrix[m].kind == kind;
         if (!alike) continue;

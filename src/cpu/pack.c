@@ -40,7 +40,7 @@ static int find_fits(backend *b, bool **out, error *err) {
 
 static int choose_panels(const backend *b, panel_matrix *m, const weight *w, bool fits_bf16, error *err) {
     static const activation_kind kinds[][2] = {
-        [ARITHMETIC_INT8] = { ACTIVATION_INT8, ACTIVATION_INT16 }, [ARITHMETIC_BF16] = { ACTIVATION_BF16, ACTIVATION_F32 },
+        [ARITHMETIC_INT8] = { ACTIVATION_INT8, ACTIVATION_INT24 }, [ARITHMETIC_BF16] = { ACTIVATION_BF16, ACTIVATION_F32 },
         [ARITHMETIC_F32] = { ACTIVATION_F32, ACTIVATION_F32 },
     };
     const format *panel = w->panels.data ? w->panels.format : w->format;

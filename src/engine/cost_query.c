@@ -7,7 +7,7 @@
 
 const char *cost_arithmetic_name(arithmetic a, bool precise) {
     switch (a) {
-    case ARITHMETIC_INT8: return precise ? "int16" : "int8";
+    case ARITHMETIC_INT8: return precise ? "int24" : "int8";
     case ARITHMETIC_BF16: return precise ? "f32" : "bf16";
     default:              return "f32";
     }

@@ -6,7 +6,7 @@
 /*   name    loops that are its limit, and how many of their operations one operation of the plan takes */
 #define LIMIT_ARITHMETICS(X)    \
     X(int8,  PEAK_int8, 1)      \
-    X(int16, PEAK_int8, 2)      \
+    X(int24, PEAK_int8, 3)      \
     X(bf16,  PEAK_bf16, 1)      \
     X(f32,   PEAK_f32,  1)
 

@@ -11,7 +11,7 @@ int pairing_open(pairing *p, int threads, double bytes, const char *arithmetic, 
     *p = (pairing){ .threads = threads > crew_most() ? crew_most() : threads, .dots = 1, .kind = PEAK_f32 };
     if (!strcmp(arithmetic, "bf16")) p->kind = PEAK_bf16;
     if (!strcmp(arithmetic, "int8")) p->kind = PEAK_int8;
-    if (!strcmp(arithmetic, "int16")) { p->kind = PEAK_int8; p->dots = 2; }
+    if (!strcmp(arithmetic, "int24")) { p->kind = PEAK_int8; p->dots = 3; }
     p->loops = peaks_limit(machine_here(), p->kind, isa);
     if (!p->loops && p->kind == PEAK_bf16) { p->kind = PEAK_f32; p->loops = peaks_limit(machine_here(), p->kind, isa); }
     const double most = (double)probe_memory_bytes(), clamped = bytes < LEAST_BYTES ? LEAST_BYTES : bytes > most ? most : bytes;
@@ -34,5 +34,5 @@ int pairing_take(const pairing *p, pairing_probe *out, error *err) {
 
 void pairing_peak_name(const pairing *p, char *text, size_t room) {
     if (!p->loops) snprintf(text, room, "none");
-    else snprintf(text, room, "%s%s by %s", p->dots > 1 ? "2 x " : "", peak_name[p->kind], p->loops->isa);
+    else snprintf(text, room, "%s%s by %s", p->dots > 1 ? "3 x " : "", peak_name[p->kind], p->loops->isa);
 }

@@ -7,12 +7,12 @@ typedef struct {
     int               threads;
     const peak_loops *loops;        /* NULL: no arithmetic peak is known for this machine */
     peak_kind         kind;
-    double            dots;         /* of the peak's operations that one operation of the plan takes: 2 for 16-bit activations */
+    double            dots;         /* of the peak's operations that one operation of the plan takes: 3 for 24-bit activations */
 } pairing;
 
 /* threads: as the benchmark uses (more than there are processors count as all). bytes: what a token moves; caches help the probe as
  * they help the model, so it reads as much, but at most what probe_memory_bytes() says.
- * arithmetic: "int8", "int16" (16-bit activations in two planes), "bf16", "f32"; isa: as --isa, or NULL. */
+ * arithmetic: "int8", "int24" (24-bit activations in three planes), "bf16", "f32"; isa: as --isa, or NULL. */
 int  pairing_open(pairing *p, int threads, double bytes, const char *arithmetic, const char *isa, error *err);
 void pairing_close(pairing *p);
 

@@ -51,37 +51,59 @@ void *random_rows(const format *f, size_t n_rows, size_t n, bool fits_bf16) {
     return rows;
 }
 
-static void sums(const int32_t *v, float d, int32_t bias[3], float dsum[3]) {
+/* Of the unit and its halves. */
+typedef struct { int32_t of[3]; } sums;
+static sums sum_up(const int32_t *v) {
     int32_t half[2] = {0, 0};
     for (int k = 0; k < UNIT; k++) half[k / 16] += v[k];
-    const int32_t sum[3] = { half[0] + half[1], half[0], half[1] };
-    for (int i = 0; i < 3; i++) { bias[i] = -128 * sum[i]; dsum[i] = d * (float)sum[i]; }
+    return (sums){ { half[0] + half[1], half[0], half[1] } };
 }
 
-/* One unit in the int8 and int16 forms. */
-static void prepare_unit(const float *x, activation8 *a, activation16 *b, float *plain8, float *plain16) {
+static float largest(const float *x) {
     float most = 0;
     for (int k = 0; k < UNIT; k++) most = fmaxf(most, fabsf(x[k]));
+    return most;
+}
+
+/* The codes of a unit, `most` at most; returns their scale. */
+static float round_unit(int32_t v[UNIT], const float *x, float most) {
+    const float m = largest(x);
+    for (int k = 0; k < UNIT; k++) v[k] = m > 0 ? (int32_t)rintf(x[k] * (most / m)) : 0;
+    return m / most;
+}
+
+static void prepare_int8(const float *x, activation8 *a, float *plain) {
     int32_t v[UNIT];
-    a->d = most / 127;
-    for (int k = 0; k < UNIT; k++) { v[k] = most > 0 ? (int32_t)rintf(x[k] * (127 / most)) : 0; a->q[k] = (int8_t)v[k]; plain8[k] = a->d * (float)v[k]; }
-    sums(v, a->d, a->bias, a->dsum);
-    b->d = most / 32639;
+    *a = (activation8){ .d = round_unit(v, x, 127) };
+    for (int k = 0; k < UNIT; k++) { a->q[k] = (int8_t)v[k]; plain[k] = a->d * (float)v[k]; }
+    const sums s = sum_up(v);
+    for (int i = 0; i < 3; i++) { a->bias[i] = -128 * s.of[i]; a->dsum[i] = a->d * (float)s.of[i]; }
+}
+
+static void prepare_int24(const float *x, activation24 *a) {
+    int32_t v[UNIT], h[UNIT], lo[UNIT];
+    *a = (activation24){ .d = round_unit(v, x, 8355710) };
     for (int k = 0; k < UNIT; k++) {
-        v[k] = most > 0 ? (int32_t)rintf(x[k] * (32639 / most)) : 0;
-        b->hi[k] = (int8_t)((v[k] + 128) >> 8);
-        b->lo[k] = (int8_t)(v[k] - 256 * b->hi[k]);
-        plain16[k] = b->d * (float)v[k];
+        h[k] = (v[k] + 128) >> 8;
+        lo[k] = v[k] - 256 * h[k];
+        a->hi[k] = (int8_t)((h[k] + 128) >> 8);
+        a->mid[k] = (int8_t)(h[k] - 256 * ((h[k] + 128) >> 8));
+        a->lo[k] = (int8_t)lo[k];
     }
-    sums(v, b->d, b->bias, b->dsum);
+    const sums of_v = sum_up(v), of_h = sum_up(h), of_lo = sum_up(lo);
+    for (int i = 0; i < 3; i++) a->dsum[i] = a->d * (float)of_v.of[i];
+    for (int i = 0; i < 2; i++) { a->bias_h[i] = -128 * of_h.of[i]; a->bias_lo[i] = -128 * of_lo.of[i]; }
 }
 
 void random_tokens_new(random_tokens *x, size_t tokens, size_t n) {
     const size_t units = (n + UNIT - 1) / UNIT, padded = units * UNIT;
     *x = (random_tokens){ .tokens = tokens, .n = n };
-    for (int i = 0; i < ACTIVATION_COUNT; i++) x->plain[i] = checked(memory_new_aligned(tokens * padded * sizeof(float)));
+    for (int i = 0; i < ACTIVATION_COUNT; i++)
+        if (i != ACTIVATION_INT24) x->plain[i] = checked(memory_new_aligned(tokens * padded * sizeof(float)));
+    x->plain[ACTIVATION_INT24]    = x->plain[ACTIVATION_F32];
+    x->largest = checked(memory_new(tokens * units, sizeof(float)));
     x->prepared[ACTIVATION_INT8]  = checked(memory_new_aligned(tokens * units * sizeof(activation8)));
-    x->prepared[ACTIVATION_INT16] = checked(memory_new_aligned(tokens * units * sizeof(activation16)));
+    x->prepared[ACTIVATION_INT24] = checked(memory_new_aligned(tokens * units * sizeof(activation24)));
     x->prepared[ACTIVATION_BF16]  = x->plain[ACTIVATION_BF16];
     x->prepared[ACTIVATION_F32]   = x->plain[ACTIVATION_F32];
     x->bf16 = checked(memory_new_aligned(tokens * padded * sizeof(uint16_t)));
@@ -93,8 +115,9 @@ void random_tokens_new(random_tokens *x, size_t tokens, size_t n) {
             const bool zero = random_bits() % 64 == 0;
             for (size_t k = 0; k < UNIT && u * UNIT + k < n; k++) f32[k] = zero ? 0 : random_unit() * size;
             if (random_bits() % 4 == 0) for (size_t k = 0; k < UNIT && u * UNIT + k < n; k++) f32[k] = copysignf(size, f32[k]);     /* extreme codes */
-            prepare_unit(f32, (activation8 *)x->prepared[ACTIVATION_INT8] + unit, (activation16 *)x->prepared[ACTIVATION_INT16] + unit,
-                         x->plain[ACTIVATION_INT8] + at, x->plain[ACTIVATION_INT16] + at);
+            x->largest[unit] = largest(f32);
+            prepare_int8(f32, (activation8 *)x->prepared[ACTIVATION_INT8] + unit, x->plain[ACTIVATION_INT8] + at);
+            prepare_int24(f32, (activation24 *)x->prepared[ACTIVATION_INT24] + unit);
             for (size_t k = 0; k < UNIT; k++) {
                 x->bf16[at + k] = f32_to_bf16(f32[k]);
                 x->plain[ACTIVATION_BF16][at + k] = bf16_to_f32(x->bf16[at + k]);
@@ -103,9 +126,11 @@ void random_tokens_new(random_tokens *x, size_t tokens, size_t n) {
 }
 
 void random_tokens_free(random_tokens *x) {
-    for (int i = 0; i < ACTIVATION_COUNT; i++) memory_free(x->plain[i]);
+    for (int i = 0; i < ACTIVATION_COUNT; i++)
+        if (i != ACTIVATION_INT24) memory_free(x->plain[i]);
+    memory_free(x->largest);
     memory_free(x->prepared[ACTIVATION_INT8]);
-    memory_free(x->prepared[ACTIVATION_INT16]);
+    memory_free(x->prepared[ACTIVATION_INT24]);
     memory_free(x->bf16);
 }
 

@@ -12,7 +12,8 @@ void *random_rows(const format *f, size_t n_rows, size_t n, bool fits_bf16);
 /* The same random tokens in every form, by the definitions of docs/arithmetic.md, and as plain numbers for the oracle. */
 typedef struct {
     size_t tokens, n;
-    float *plain[ACTIVATION_COUNT];             /* [tokens][n]: what the prepared values stand for */
+    float *plain[ACTIVATION_COUNT];             /* [tokens][n]: what the prepared values stand for; INT24: F32's, which they only come near to */
+    float *largest;                             /* [tokens][units]: of |x| */
     void  *prepared[ACTIVATION_COUNT];          /* BF16: floats */
     uint16_t *bf16;                             /* BF16 as pairs, for tables with bf16_pairs */
 } random_tokens;

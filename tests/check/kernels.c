@@ -12,11 +12,27 @@
 enum { MOST_TOKENS = 13, MOST_ROWS = 80 };
 static int failures;
 
-static const char *const kind_names[ACTIVATION_COUNT] = { "int8", "int16", "bf16", "f32" };
+static const char *const kind_names[ACTIVATION_COUNT] = { "int8", "int24", "bf16", "f32" };
 
 typedef struct { format_id file, panel; activation_kind kind; size_t rows, n, gap; } matmul_case;
 
-/* The largest |scalar - oracle| / sum |w x| of a case; y: [tokens][ldy] of the scalar words. */
+/* The values of a quantised format that share a scale, and the rounded steps of the chain that they are with int24. */
+#define DENSE(name, ...)
+#define QUANTISED(name, type, block, part, offset, most, minima, quantizer) [FORMAT_##name] = { part, 2 + minima },
+static const struct { size_t part, steps; } parts[FORMAT_COUNT] = {
+#include "formats/list.h"
+};
+
+/* What rounding may cost, relative to the sum that worst_error takes. int24, in units of 2^-24: each step of the chain 1; before it a
+ * product 3 (the scale of the weights times that of the activations, the integer sum, the dequantised weight) and an activation 4 (1/2 d, and
+ * three roundings of what it is made of: docs/arithmetic.md, section 2). */
+static double tolerance(const matmul_case *c) {
+    if (formats[c->panel].block_k == 1) return 4e-6;
+    return c->kind == ACTIVATION_INT24 ? (double)(c->n / parts[c->panel].part * parts[c->panel].steps + 7) * 0x1p-24 : 1e-6;
+}
+
+/* The largest |scalar - oracle| / sum |w x| of a case; y: [tokens][ldy] of the scalar words. With int24, whose activations are rounded here,
+ * relative to the sum of |w| times the largest |x| of the unit. */
 static double worst_error(const matmul_case *c, const void *rows, const random_tokens *x, const float *y, size_t ldy) {
     const format *f = &formats[c->file];
     float *row = memory_new(c->n, sizeof *row);
@@ -24,9 +40,13 @@ static double worst_error(const matmul_case *c, const void *rows, const random_t
     for (size_t r = 0; row && r < c->rows; r++) {
         f->dequantize(row, (const char *)rows + r * format_row_bytes(f, c->n), c->n);
         for (size_t t = 0; t < MOST_TOKENS; t++) {
-            const float *plain = x->plain[c->kind] + t * ((c->n + UNIT - 1) / UNIT * UNIT);
+            const size_t units = (c->n + UNIT - 1) / UNIT;
+            const float *plain = x->plain[c->kind] + t * units * UNIT, *largest = x->largest + t * units;
             double sum = 0, size = 1e-30;
-            for (size_t k = 0; k < c->n; k++) { sum += (double)row[k] * plain[k]; size += fabs((double)row[k] * plain[k]); }
+            for (size_t k = 0; k < c->n; k++) {
+                sum += (double)row[k] * plain[k];
+                size += fabs((double)row[k] * (c->kind == ACTIVATION_INT24 ? largest[k / UNIT] : plain[k]));
+            }
             const double off = fabs(sum - y[t * ldy + r]) / size;
             if (!(off <= worst)) worst = off;
         }
@@ -58,7 +78,7 @@ static double check_matmul(const matmul_case *c) {
     matmul_args m = { .w = w, .panels = panels, .panel_stride = stride, .x = &a, .tokens = MOST_TOKENS, .y = want, .ldy = ldy, .prefetch_bytes = 4096 };
     kernels_scalar.matmul[c->panel][c->kind](&m);
     const double worst = worst_error(c, rows, &x, want, ldy);
-    if (!(worst < (formats[c->panel].block_k == 1 ? 4e-6 : 1e-6))) complain(c, "scalar", "too far from the oracle");
+    if (!(worst <= tolerance(c))) complain(c, "scalar", "too far from the oracle");
 
     for (size_t i = 0; i < kernels_all_n; i++) {
         const cpu_kernels *k = kernels_all[i];
@@ -105,7 +125,31 @@ static void check_pair(format_id file, format_id panel, activation_kind kind) {
         const double off = check_matmul(&c);
         if (off > worst) worst = off;
     }
-    printf("%-5s %-5s %-5s scalar off by %.1e of sum|wx| at most\n", formats[file].name, formats[panel].name, kind_names[kind], worst);
+    printf("%-5s %-5s %-5s scalar off by %.1e of the sum of magnitudes at most\n", formats[file].name, formats[panel].name, kind_names[kind], worst);
+}
+
+/* Records of whole rows, from every ISA, are those of the definition; among the values many that are their unit's largest. */
+static void check_prepare(size_t n) {
+    static const activation_kind kinds[] = { ACTIVATION_INT8, ACTIVATION_INT24 };
+    enum { TOKENS = 400 };
+    random_tokens x;
+    random_tokens_new(&x, TOKENS, n);
+    const size_t padded = (n + UNIT - 1) / UNIT * UNIT;
+    for (size_t i = 0; i < kernels_all_n; i++)
+        for (int j = 0; j < 2 && kernels_all[i]->supported(); j++) {
+            const activations want = tokens_for(&x, kernels_all[i], kinds[j]);
+            char *got = memory_new_aligned(want.token_bytes);
+            if (!got) exit(1);
+            for (size_t t = 0; t < TOKENS; t++) {
+                kernels_all[i]->rows.prepare[kinds[j]](got, x.plain[ACTIVATION_F32] + t * padded, n);
+                if (!memcmp(got, (const char *)want.data + t * want.token_bytes, want.token_bytes)) continue;
+                printf("FAILED: preparing %zu values as %s, %s\n", n, kind_names[kinds[j]], kernels_all[i]->name);
+                failures++;
+                break;
+            }
+            memory_free(got);
+        }
+    random_tokens_free(&x);
 }
 
 static void compare_packed(format_id id, bool as_bf16, size_t n, size_t n_rows) {
@@ -157,11 +201,13 @@ int main(int argc, char **argv) {
     random_seed(seed);
     const uint32_t mode = kernels_enter_thread();
     choosing_refuses_what_is_not_there();
+    check_prepare(40);
+    check_prepare(16 * UNIT + 64);
     for (int f = 0; f < FORMAT_COUNT; f++) {
         check_pack(f);
         if (formats[f].block_k > 1) {
             check_pair(f, f, ACTIVATION_INT8);
-            check_pair(f, f, ACTIVATION_INT16);
+            check_pair(f, f, ACTIVATION_INT24);
         } else {
             check_pair(f, f, ACTIVATION_F32);
             check_pair(f, FORMAT_bf16, ACTIVATION_BF16);

@@ -16,7 +16,7 @@ typedef struct {
 /*    id                 name                 bytes of a value   one call: k, on the rows s */
 #define ROW_KERNELS(X)                                                                                      \
     X(prepare_int8,      "prepare int8",      4 + 2,             k->prepare[ACTIVATION_INT8](s->prepared, s->x, N))      \
-    X(prepare_int16,     "prepare int16",     4 + 4,             k->prepare[ACTIVATION_INT16](s->prepared, s->x, N))     \
+    X(prepare_int24,     "prepare int24",     4 + 4,             k->prepare[ACTIVATION_INT24](s->prepared, s->x, N))     \
     X(prepare_bf16,      "prepare bf16",      4 + 4,             k->prepare[ACTIVATION_BF16](s->prepared, s->x, N))      \
     X(prepare_f32,       "prepare f32",       4 + 4,             k->prepare[ACTIVATION_F32](s->prepared, s->x, N))       \
     X(norm,              "norm",              8 + 4,             k->norm(s->out, s->x, s->weight, NULL, N, 1e-5f))       \

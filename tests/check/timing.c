@@ -114,11 +114,11 @@ static double memory_rate(const timing *t, timing_source source) {
 /* The peak that limits code of this instruction set, in operations of the kernel; 0: none is known. */
 static double peak_rate(const timing *t, const timed_kernel *kernel) {
     static const peak_kind kinds[ACTIVATION_COUNT] = {
-        [ACTIVATION_INT8] = PEAK_int8, [ACTIVATION_INT16] = PEAK_int8, [ACTIVATION_BF16] = PEAK_bf16, [ACTIVATION_F32] = PEAK_f32 };
+        [ACTIVATION_INT8] = PEAK_int8, [ACTIVATION_INT24] = PEAK_int8, [ACTIVATION_BF16] = PEAK_bf16, [ACTIVATION_F32] = PEAK_f32 };
     ceiling c = { .t = t, .kind = kinds[kernel->kind] };
     c.loops = peaks_limit(machine_here(), c.kind, kernel->k->name);
     if (!c.loops && c.kind == PEAK_bf16) c.loops = peaks_limit(machine_here(), c.kind = PEAK_f32, kernel->k->name);
-    return c.loops ? rate(t, peak_step, &c) / (kernel->kind == ACTIVATION_INT16 ? 2 : 1) : 0;       /* 16 bits are two dots of 8 */
+    return c.loops ? rate(t, peak_step, &c) / (kernel->kind == ACTIVATION_INT24 ? 3 : 1) : 0;       /* 24 bits are three dots of 8 */
 }
 
 /* ---- one kernel ---- */
@@ -157,7 +157,7 @@ void timing_print(const timing *t, const timed_kernel *kernel) {
 /* ---- what is asked for ---- */
 
 const char *const timing_forms[ACTIVATION_COUNT] = {
-    [ACTIVATION_INT8] = "int8", [ACTIVATION_INT16] = "int16", [ACTIVATION_BF16] = "bf16", [ACTIVATION_F32] = "f32" };
+    [ACTIVATION_INT8] = "int8", [ACTIVATION_INT24] = "int24", [ACTIVATION_BF16] = "bf16", [ACTIVATION_F32] = "f32" };
 
 typedef struct { const char *name[32]; size_t n; } name_list;
 
@@ -166,7 +166,7 @@ static name_list list_formats(void) {
     for (int i = 0; i < FORMAT_COUNT; i++) l.name[l.n++] = formats[i].name;
     return l;
 }
-static name_list list_forms(void) { return (name_list){ { "x=int8", "x=int16", "x=bf16", "x=f32" }, ACTIVATION_COUNT }; }
+static name_list list_forms(void) { return (name_list){ { "x=int8", "x=int24", "x=bf16", "x=f32" }, ACTIVATION_COUNT }; }
 static name_list list_parts(void) { return (name_list){ { "one", "few", "many", "pack", "rows", "attention" }, 6 }; }
 static name_list list_isas(void) {
     name_list l = {0};

@@ -3,7 +3,7 @@
  *   test_check_kernels --bench [t=THREADS] [ahead=PREFETCH_BYTES] [seconds=S] [cpu] [WORD ...]
  *
  * seconds: of each sample (0.02). cpu: count the threads' processor time, on a machine that others are using. Other words choose what is timed:
- * instruction sets, formats, forms of activations (x=int8, x=int16, x=bf16, x=f32), and parts: one, few, many (tokens), pack, rows, attention.
+ * instruction sets, formats, forms of activations (x=int8, x=int24, x=bf16, x=f32), and parts: one, few, many (tokens), pack, rows, attention.
  *
  * Kernel and ceilings take turns. The share is of the time that the ceilings allow: the larger of bytes / rate of the memory and
  * operations / peak of the arithmetic. Weights, pages and rows that are packed come from memory, all else from the first-level cache, whose rate
