@@ -5,7 +5,7 @@
 #define ISA_NEEDS "AVX-512 F, BW, VL, DQ and VNNI"
 #endif
 enum { LARGE_CODES = 1 };
-enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 8, DENSE_TOKENS = 6, TAIL_TOKENS = 4, FEW_PANELS = 2, FEW_TOKENS = 8 };
+enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 4, DENSE_TOKENS = 6, TAIL_TOKENS = 4, FEW_PANELS = 2, FEW_TOKENS = 8 };
 typedef __m512i codes;
 typedef __m512i ints;
 typedef __m512  floats;
