@@ -246,7 +246,7 @@ class Logits(unittest.TestCase):
         difference = max(abs(a - b) for a, b in zip(exact, values))
         self.assertTrue(0 < difference < 0.2, difference)
         precise = self.logits("--tokens", tokens, "--all", "--precise")[1]
-        self.assertLess(max(abs(a - b) for a, b in zip(exact, precise)), 0.01)
+        self.assertLess(max(abs(a - b) for a, b in zip(exact, precise)), 1e-3)
 
 
 class Tokenize(unittest.TestCase):
