@@ -15,7 +15,7 @@
 
 static const uint32_t
     columns_values[]         = { 1, 2, 4, 8 },
-    prefetch_bytes_values[]  = { 0, 1024, 2048, 4096, 8192, 16384 },
+    prefetch_bytes_values[]  = { 0, 512, 1024, 2048, 4096, 8192, 16384 },
     next_step_bytes_values[] = { 0, 4096, 16384, 65536 },
     own_rows_values[]        = { 0, 1, 2, 4, TUNING_MOST_OWN_ROWS },
     chunk_floats_values[]    = { 16384, 32768, 65536, 131072, TUNING_MOST_CHUNK_FLOATS },
@@ -23,7 +23,7 @@ static const uint32_t
     most_panels_values[]     = { 64, 128, 256, 512 };
 
 enum {
-    PREFETCH_BYTES = 4096,
+    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512,
 #define COUNT(...) + 1
     N_MODEL_KNOBS = 0 MODEL_KNOBS(COUNT),
     KNOBS_OF_MATRIX = 2,
@@ -31,8 +31,8 @@ enum {
 
 #define VALUES(list) .candidates = list, .n_candidates = sizeof list / sizeof *list
 
-/* Panels side by side: eight short streams suit Intel's servers, one long one suits AMD's (docs/performance.md). The streams together look as
- * far ahead as one would. */
+/* Panels side by side: eight short streams suit Intel's servers; one long one suits AMD's, which follow it by themselves and only want to be
+ * told of the next panel (docs/performance.md). The streams together look as far ahead as one would. */
 int tuning_defaults(cpu_tuning *t, error *err) {
     *t = (cpu_tuning){
 #define DEFAULT(name, use, value, meaning) .name = value,
@@ -47,17 +47,9 @@ int tuning_defaults(cpu_tuning *t, error *err) {
     }
 #ifdef __x86_64__
     else if (__builtin_cpu_is("amd")) t->columns = 1;
+    if (__builtin_cpu_is("amd")) t->prefetch_bytes = AMD_PREFETCH_BYTES;
 #endif
     return 0;
-}
-
-/* Formats with a scale for each 16 weights read a block of 3 KB out of order: all panels side by side that their kernels take are faster than
- * one; on AMD's also without asking ahead (docs/performance.md). */
-static void start_of(matrix_tuning *group, const cpu_tuning *t) {
-    const bool sixteens = group->panel == FORMAT_q2_k || group->panel == FORMAT_q3_k || group->panel == FORMAT_q6_k;
-    const bool all = sixteens && !t->columns_fixed;
-    group->columns = all || t->columns > group->most_columns ? group->most_columns : t->columns;
-    group->prefetch_bytes = all && t->columns == 1 ? 0 : t->prefetch_bytes;
 }
 
 /* The group of a matrix, a new one where it is the first of its kind. There is room for one a matrix. */
@@ -65,8 +57,9 @@ static matrix_tuning *group_of(cpu_tuning *t, const cpu_kernels *k, const panel_
     for (size_t i = 0; i < t->n_matrices; i++)
         if (t->matrix[i].panel == m->panel && t->matrix[i].rows == m->source->rows && t->matrix[i].n == m->source->n) return &t->matrix[i];
     matrix_tuning *group = &t->matrix[t->n_matrices++];
-    *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n, .most_columns = k->most_columns[m->panel][m->kind] };
-    start_of(group, t);
+    const uint32_t most = k->most_columns[m->panel][m->kind];
+    *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n, .most_columns = most,
+                              .columns = t->columns < most ? t->columns : most, .prefetch_bytes = t->prefetch_bytes };
     return group;
 }
 

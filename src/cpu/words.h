@@ -2,6 +2,7 @@
  * always inlined, so that constant arguments make one kernel of each use. */
 #pragma once
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #define dpbusd(s, c, x) (s)
 #endif
 enum { LARGE_CODES = DOT_VNNI };
-enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_TOKENS = 4 };
+enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_TOKENS = 4, FEW_SUMS = 4 };
 typedef struct { __m256i h[2]; } codes;
 typedef struct { __m256i h[2]; } ints;
 typedef struct { __m256 h[2]; } floats;
@@ -41,19 +41,39 @@ WORD ints   ints_xor(ints a, ints b)                { BOTH a.h[i] = _mm256_xor_s
 WORD ints   ints_add(ints a, ints b)                { BOTH a.h[i] = _mm256_add_epi32(a.h[i], b.h[i]); return a; }
 WORD ints   ints_shift_left(ints a, int by)         { BOTH a.h[i] = _mm256_slli_epi32(a.h[i], by); return a; }
 WORD ints   ints_shift_right(ints a, int by)        { BOTH a.h[i] = _mm256_sra_epi32(a.h[i], _mm_cvtsi32_si128(by)); return a; }
-/* maddubs adds two products into 16 bits and saturates: codes above 127 go through 16-bit factors, even and odd bytes apart. */
-WORD ints   ints_dot(ints s, codes c, int32_t x4, int most) {
+/* maddubs adds two products into 16 bits and saturates: as many of its sums as fit are added there before they are widened. Codes above 127
+ * do not fit at all: with 128 taken off they are, as a magnitude of at most 128, multiplied by int8 of their sign; -128 has no other sign,
+ * and where it may occur even and odd bytes go through 16-bit factors. */
+typedef ints dots;
+WORD bool   dots_are_wide(int most, int least)      { return DOT_VNNI || (most > 127 && least < -127); }
+WORD bool   dots_are_centred(int most, int least)   { return most > 127 && !dots_are_wide(most, least); }
+WORD int    dots_span(int most, int least) {
+    const int sum = 2 * -least * (most > 127 ? 128 : most);
+    return dots_are_wide(most, least) || 32767 / sum >= 8 ? 8 : 32767 / sum >= 4 ? 4 : 32767 / sum >= 2 ? 2 : 1;
+}
+WORD dots   dots_from(ints s, int most, int least)  { return dots_are_wide(most, least) ? s : ints_set(0); }
+WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) {
     const __m256i x = _mm256_set1_epi32(x4);
     if (DOT_VNNI) {
-        BOTH s.h[i] = dpbusd(s.h[i], c.h[i], x);
-    } else if (most < 128) {
-        BOTH s.h[i] = _mm256_add_epi32(s.h[i], _mm256_madd_epi16(_mm256_maddubs_epi16(c.h[i], x), _mm256_set1_epi16(1)));
-    } else {
+        BOTH d.h[i] = dpbusd(d.h[i], c.h[i], x);
+    } else if (dots_are_wide(most, least)) {
         const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8), odd = _mm256_srai_epi16(x, 8);
-        BOTH s.h[i] = _mm256_add_epi32(s.h[i], _mm256_add_epi32(
+        BOTH d.h[i] = _mm256_add_epi32(d.h[i], _mm256_add_epi32(
             _mm256_madd_epi16(_mm256_and_si256(c.h[i], _mm256_set1_epi16(255)), even),
             _mm256_madd_epi16(_mm256_srli_epi16(c.h[i], 8), odd)));
+    } else if (dots_are_centred(most, least)) {
+        BOTH {
+            const __m256i w = _mm256_xor_si256(c.h[i], _mm256_set1_epi8((char)128));
+            d.h[i] = _mm256_add_epi16(d.h[i], _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)));
+        }
+    } else {
+        BOTH d.h[i] = _mm256_add_epi16(d.h[i], _mm256_maddubs_epi16(c.h[i], x));
     }
+    return d;
+}
+WORD ints   dots_into(ints s, dots d, int most, int least) {
+    if (dots_are_wide(most, least)) return d;
+    BOTH s.h[i] = _mm256_add_epi32(s.h[i], _mm256_madd_epi16(d.h[i], _mm256_set1_epi16(1)));
     return s;
 }
 
@@ -75,6 +95,7 @@ WORD floats floats_fma(floats a, floats b, floats c){ BOTH a.h[i] = _mm256_fmadd
 WORD floats floats_negative(floats a)               { BOTH a.h[i] = _mm256_xor_ps(a.h[i], _mm256_set1_ps(-0.0f)); return a; }
 WORD void   floats_store(float *p, floats a)        { BOTH _mm256_storeu_ps(p + 8 * i, a.h[i]); }
 WORD void   prefetch(const char *p)                 { _mm_prefetch(p, _MM_HINT_T0); }
+WORD void   prefetch_stream(const char *p)          { _mm_prefetch(p, _MM_HINT_T0); }
 
 WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
     BOTH {

@@ -5,7 +5,7 @@
 #define ISA_NEEDS "AVX-512 F, BW, VL, DQ and VNNI"
 #endif
 enum { LARGE_CODES = 1 };
-enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 4, DENSE_TOKENS = 6, TAIL_TOKENS = 4, FEW_PANELS = 2, FEW_TOKENS = 8 };
+enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 4, DENSE_TOKENS = 6, TAIL_TOKENS = 4, FEW_PANELS = 2, FEW_TOKENS = 8, FEW_SUMS = 16 };
 typedef __m512i codes;
 typedef __m512i ints;
 typedef __m512  floats;
@@ -35,7 +35,12 @@ WORD ints   ints_xor(ints a, ints b)                { return _mm512_xor_si512(a,
 WORD ints   ints_add(ints a, ints b)                { return _mm512_add_epi32(a, b); }
 WORD ints   ints_shift_left(ints a, int by)         { return _mm512_slli_epi32(a, (unsigned)by); }
 WORD ints   ints_shift_right(ints a, int by)        { return _mm512_sra_epi32(a, _mm_cvtsi32_si128(by)); }
-WORD ints   ints_dot(ints s, codes c, int32_t x4, int most) { (void)most; return _mm512_dpbusd_epi32(s, c, _mm512_set1_epi32(x4)); }
+typedef ints dots;
+WORD int    dots_span(int most, int least)          { (void)most; (void)least; return 8; }
+WORD bool   dots_are_centred(int most, int least)   { (void)most; (void)least; return false; }
+WORD dots   dots_from(ints s, int most, int least)  { (void)most; (void)least; return s; }
+WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) { (void)most; (void)least; return _mm512_dpbusd_epi32(d, c, _mm512_set1_epi32(x4)); }
+WORD ints   dots_into(ints s, dots d, int most, int least) { (void)s; (void)most; (void)least; return d; }
 
 WORD floats floats_set(float x)                     { return _mm512_set1_ps(x); }
 WORD floats floats_load(const float *p)             { return _mm512_loadu_ps(p); }
@@ -50,7 +55,11 @@ WORD floats floats_mul(floats a, floats b)          { return _mm512_mul_ps(a, b)
 WORD floats floats_fma(floats a, floats b, floats c){ return _mm512_fmadd_ps(a, b, c); }
 WORD floats floats_negative(floats a)               { return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f)); }
 WORD void   floats_store(float *p, floats a)        { _mm512_storeu_ps(p, a); }
+#ifndef STREAM_HINT
+#define STREAM_HINT _MM_HINT_T0
+#endif
 WORD void   prefetch(const char *p)                 { _mm_prefetch(p, _MM_HINT_T0); }
+WORD void   prefetch_stream(const char *p)          { _mm_prefetch(p, STREAM_HINT); }
 
 WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
     const char *p = rows;

@@ -3,7 +3,7 @@
 #define ISA_NAME  scalar
 #define ISA_NEEDS "nothing"
 enum { LARGE_CODES = 0 };   /* whether a dot takes codes above 127 as quickly as others */
-enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_TOKENS = 2 };    /* tiles of a matmul: panels x tokens */
+enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_TOKENS = 2, FEW_SUMS = 4 };    /* tiles of a matmul: panels x tokens */
 typedef struct { uint8_t v[16][4]; } codes;     /* 16 rows x 4 unsigned codes of consecutive k */
 typedef struct { int32_t v[16]; } ints;         /* 16 rows x i32 */
 typedef struct { float v[16]; } floats;         /* 16 rows x f32 */
@@ -29,8 +29,21 @@ WORD ints   ints_xor(ints a, ints b)                { ROWS a.v[r] ^= b.v[r]; ret
 WORD ints   ints_add(ints a, ints b)                { ROWS a.v[r] += b.v[r]; return a; }
 WORD ints   ints_shift_left(ints a, int by)         { ROWS a.v[r] = (int32_t)((uint32_t)a.v[r] << by); return a; }
 WORD ints   ints_shift_right(ints a, int by)        { ROWS a.v[r] >>= by; return a; }
-/* s + the sum of four code * int8, exact; most: the largest code, constant. */
-WORD ints   ints_dot(ints s, codes c, int32_t x4, int most) { (void)most; int8_t x[4]; memcpy(x, &x4, 4); ROWS for (int j = 0; j < 4; j++) s.v[r] += c.v[r][j] * x[j]; return s; }
+/* s + sums of code * int8, exact: dots_from(s), up to dots_span groups of four k each by dots_add, dots_into(s, them), so that an ISA may sum in
+ * less than 32 bits in between. most: the largest code; least: the least int8, -127 or -128; both constant. Where dots_are_centred, dots_add
+ * takes code - 128. */
+typedef ints dots;
+WORD int    dots_span(int most, int least)          { (void)most; (void)least; return 8; }
+WORD bool   dots_are_centred(int most, int least)   { (void)most; (void)least; return false; }
+WORD dots   dots_from(ints s, int most, int least)  { (void)most; (void)least; return s; }
+WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) {
+    int8_t x[4];
+    (void)most; (void)least;
+    memcpy(x, &x4, 4);
+    ROWS for (int j = 0; j < 4; j++) d.v[r] += c.v[r][j] * x[j];
+    return d;
+}
+WORD ints   dots_into(ints s, dots d, int most, int least) { (void)s; (void)most; (void)least; return d; }
 
 WORD floats floats_set(float x)                     { floats a; ROWS a.v[r] = x; return a; }
 WORD floats floats_load(const float *p)             { floats a; memcpy(&a, p, sizeof a); return a; }
@@ -43,6 +56,8 @@ WORD floats floats_fma(floats a, floats b, floats c){ ROWS a.v[r] = fmaf(a.v[r],
 WORD floats floats_negative(floats a)               { ROWS a.v[r] = -a.v[r]; return a; }
 WORD void   floats_store(float *p, floats a)        { memcpy(p, &a, sizeof a); }
 WORD void   prefetch(const char *p)                 { (void)p; }
+/* The same for what a token reads once, far ahead. */
+WORD void   prefetch_stream(const char *p)          { (void)p; }
 
 /* What packing needs. Streams go past the cache and want an alignment of 32; stream_end comes before others may read them. */
 /* out[j], lane r = dword j of the 16 bytes of row r; rows are row_bytes apart. */

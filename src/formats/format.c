@@ -118,7 +118,7 @@ const format formats[FORMAT_COUNT] = {
     .name = #called, .gguf_type = type, .block_k = 1, .block_bytes = bytes,                                                 \
     .arithmetic = FORMAT_##called == FORMAT_bf16 ? ARITHMETIC_BF16 : ARITHMETIC_F32,                                        \
     .dequantize = called##_dequantize, .quantize = called##_quantize, .panel_bytes = called##_panel_bytes, .pack = called##_pack },
-#define QUANTISED(called, type, per_block, unit, offset, most, minima, quantizer) [FORMAT_##called] = {                     \
+#define QUANTISED(called, type, per_block, unit, joint, offset, most, minima, quantizer) [FORMAT_##called] = {                     \
     .name = #called, .gguf_type = type, .block_k = per_block, .block_bytes = sizeof(block_##called), .arithmetic = ARITHMETIC_INT8, \
     .dequantize = called##_dequantize, .quantize = quantizer, .quantize_weighted = called##_quantize_weighted,              \
     .panel_bytes = called##_panel_bytes, .pack = called##_pack },

@@ -2,6 +2,7 @@
 #pragma once
 #include <math.h>
 #include <stdint.h>
+#include "formats/together.h"
 
 static inline int  bit_of(const uint8_t *bits, int i)               { return bits[i / 8] >> i % 8 & 1; }
 static inline void set_bit(uint8_t *bits, int i, int value)         { bits[i / 8] = (uint8_t)(bits[i / 8] | value << i % 8); }
@@ -21,6 +22,16 @@ static inline void spread(uint8_t (*to)[16][4], int r, const void *from, int n) 
 /* The same way back. */
 static inline void gather(void *to, const uint8_t (*from)[16][4], int r, int n) {
     for (int i = 0; i < n; i++) ((uint8_t *)to)[i] = from[i / 4][r][i % 4];
+}
+
+/* The same of pieces that a panel keeps together (together.h). */
+static inline void spread_together(uint8_t (*to)[16][4], int r, const void *block, together t) {
+    for (int i = 0; i < TOGETHER_BYTES; i++)
+        for (int p = 0; p < t.n; p++) to[i / 4 * t.n + p][r][i % 4] = ((const uint8_t *)block)[t.at[p] + i];
+}
+static inline void gather_together(void *block, const uint8_t (*from)[16][4], int r, together t) {
+    for (int i = 0; i < TOGETHER_BYTES; i++)
+        for (int p = 0; p < t.n; p++) ((uint8_t *)block)[t.at[p] + i] = from[i / 4 * t.n + p][r][i % 4];
 }
 
 /* The first of the values with the largest magnitude, with its sign; 0 where all are zero. */

@@ -5,13 +5,16 @@
 typedef struct __attribute__((packed)) { uint8_t h[32]; uint8_t q[64]; uint8_t s[12]; uint16_t d; } block_q3_k;
 _Static_assert(sizeof(block_q3_k) == 110, "q3_k layout");
 
-/* The file's bytes, four of each row side by side, as in q2_k. */
-typedef struct { uint16_t d[16]; uint8_t s[3][16][4]; uint8_t h[8][16][4]; uint8_t q[2][8][16][4]; } panel_q3_k;
+/* The file's bytes, four of each row side by side, those of a group of all units (h, then q) together. */
+typedef struct { uint16_t d[16]; uint8_t s[3][16][4]; uint8_t of[8][3][16][4]; } panel_q3_k;
 _Static_assert(sizeof(panel_q3_k) == 16 * sizeof(block_q3_k), "q3_k panel");
+
+/* Where the codes are. */
+static inline together q3_k_units(void) { return (together){ 3, { offsetof(block_q3_k, h), offsetof(block_q3_k, q), offsetof(block_q3_k, q) + 32 } }; }
 
 #ifdef WORDS
 WORD codes q3_k_codes(const panel_q3_k *p, unsigned unit, unsigned group) {
-    return codes_or(codes_field(codes_load(p->q[unit / 4][group]), 2 * (unit % 4), 2, 0), codes_field(codes_load(p->h[group]), unit, 1, 2));
+    return codes_or(codes_field(codes_load(p->of[group][1 + unit / 4]), 2 * (unit % 4), 2, 0), codes_field(codes_load(p->of[group][0]), unit, 1, 2));
 }
 WORD floats q3_k_scale(const panel_q3_k *p, unsigned part) {
     const ints low = ints_field(ints_load(p->s[part % 8 / 4]), 8 * (part % 4) + (part < 8 ? 0 : 4), 4, 0);
@@ -23,8 +26,7 @@ WORD void q3_k_pack16(panel_q3_k *p, const block_q3_k *b, size_t row_bytes) {
     ints s[4];
     ints_transpose(s, (const uint8_t *)b + offsetof(block_q3_k, s) - 4, row_bytes);         /* twelve bytes and the four before them: those behind may not be ours */
     for (int i = 0; i < 3; i++) ints_stream(p->s[i], s[i + 1]);
-    pack_bytes(p->h, b->h, row_bytes, sizeof b->h);
-    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
+    pack_together(p->of[0], b, row_bytes, q3_k_units());
 }
 #else
 static inline int q3_k_code(const block_q3_k *b, int k) {
@@ -36,14 +38,12 @@ static inline int q3_k_scale_of(const block_q3_k *b, int j) {
 static void q3_k_pack_row(panel_q3_k *p, int r, const block_q3_k *b) {
     p->d[r] = b->d;
     spread(p->s, r, b->s, sizeof b->s);
-    spread(p->h, r, b->h, sizeof b->h);
-    spread(p->q[0], r, b->q, sizeof b->q);
+    spread_together(p->of[0], r, b, q3_k_units());
 }
 static void q3_k_unpack_row(block_q3_k *b, const panel_q3_k *p, int r) {
     b->d = p->d[r];
     gather(b->s, p->s, r, sizeof b->s);
-    gather(b->h, p->h, r, sizeof b->h);
-    gather(b->q, p->q[0], r, sizeof b->q);
+    gather_together(b, p->of[0], r, q3_k_units());
 }
 static void q3_k_dequantize_block(float *y, const block_q3_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(q3_k_scale_of(b, k / 16) * (q3_k_code(b, k) - 4));

@@ -4,14 +4,18 @@
 typedef struct __attribute__((packed)) { uint16_t d, dmin; uint8_t s[12]; uint8_t h[32]; uint8_t q[128]; } block_q5_k;
 _Static_assert(sizeof(block_q5_k) == 176, "q5_k layout");
 
-/* The file's bytes, four of each row side by side. */
-typedef struct { uint16_t d[16], dmin[16]; uint8_t s[3][16][4]; uint8_t h[8][16][4]; uint8_t q[4][8][16][4]; } panel_q5_k;
+/* The file's bytes, four of each row side by side, those of a group of all units (h, then q) together. */
+typedef struct { uint16_t d[16], dmin[16]; uint8_t s[3][16][4]; uint8_t of[8][5][16][4]; } panel_q5_k;
 _Static_assert(sizeof(panel_q5_k) == 16 * sizeof(block_q5_k), "q5_k panel");
+
+/* Where the codes are. */
+static inline together q5_k_units(void) { return (together){ 5, { offsetof(block_q5_k, h), offsetof(block_q5_k, q), offsetof(block_q5_k, q) + 32,
+                                                                       offsetof(block_q5_k, q) + 64, offsetof(block_q5_k, q) + 96 } }; }
 
 #ifdef WORDS
 WORD codes q5_k_codes(const panel_q5_k *p, unsigned unit, unsigned group) {
-    const codes pair = codes_load(p->q[unit / 2][group]);
-    return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[group]), unit, 1, 4));
+    const codes pair = codes_load(p->of[group][1 + unit / 2]);
+    return codes_or(unit % 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->of[group][0]), unit, 1, 4));
 }
 WORD floats q5_k_scale(const panel_q5_k *p, unsigned unit) { return floats_mul(floats_load_f16(p->d), floats_of(k_scale_field(p->s, unit))); }
 WORD floats q5_k_min(const panel_q5_k *p, unsigned unit)   { return floats_mul(floats_negative(floats_load_f16(p->dmin)), floats_of(k_min_field(p->s, unit))); }
@@ -19,23 +23,20 @@ WORD void q5_k_pack16(panel_q5_k *p, const block_q5_k *b, size_t row_bytes) {
     pack_halves(p->d, &b->d, row_bytes);
     pack_halves(p->dmin, &b->dmin, row_bytes);
     k_scales_pack(p->s, b->s, row_bytes);
-    pack_bytes(p->h, b->h, row_bytes, sizeof b->h);
-    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
+    pack_together(p->of[0], b, row_bytes, q5_k_units());
 }
 #else
 static void q5_k_pack_row(panel_q5_k *p, int r, const block_q5_k *b) {
     p->d[r] = b->d;
     p->dmin[r] = b->dmin;
     spread(p->s, r, b->s, sizeof b->s);
-    spread(p->h, r, b->h, sizeof b->h);
-    spread(p->q[0], r, b->q, sizeof b->q);
+    spread_together(p->of[0], r, b, q5_k_units());
 }
 static void q5_k_unpack_row(block_q5_k *b, const panel_q5_k *p, int r) {
     b->d = p->d[r];
     b->dmin = p->dmin[r];
     gather(b->s, p->s, r, sizeof b->s);
-    gather(b->h, p->h, r, sizeof b->h);
-    gather(b->q, p->q[0], r, sizeof b->q);
+    gather_together(b, p->of[0], r, q5_k_units());
 }
 static void q5_k_dequantize_block(float *y, const block_q5_k *b) {
     for (int k = 0; k < 256; k++) {

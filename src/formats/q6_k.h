@@ -5,14 +5,19 @@
 typedef struct __attribute__((packed)) { uint8_t q[128]; uint8_t h[64]; int8_t s[16]; uint16_t d; } block_q6_k;
 _Static_assert(sizeof(block_q6_k) == 210, "q6_k layout");
 
-/* The file's bytes, four of each row side by side. */
-typedef struct { uint16_t d[16]; uint8_t s[4][16][4]; uint8_t h[2][8][16][4]; uint8_t q[4][8][16][4]; } panel_q6_k;
+/* The file's bytes, four of each row side by side, those of a group of a half's four units (h, q, q) together. */
+typedef struct { uint16_t d[16]; uint8_t s[4][16][4]; uint8_t of[2][8][3][16][4]; } panel_q6_k;
 _Static_assert(sizeof(panel_q6_k) == 16 * sizeof(block_q6_k), "q6_k panel");
+
+/* Where the codes of the units of a half are. */
+static inline together q6_k_half(unsigned i) {
+    return (together){ 3, { offsetof(block_q6_k, h) + 32 * i, offsetof(block_q6_k, q) + 64 * i, offsetof(block_q6_k, q) + 64 * i + 32 } };
+}
 
 #ifdef WORDS
 WORD codes q6_k_codes(const panel_q6_k *p, unsigned unit, unsigned group) {
-    const codes pair = codes_load(p->q[unit / 4 * 2 + unit % 2][group]);            /* units 0 and 2, 1 and 3 of a half share bytes */
-    return codes_or(unit & 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->h[unit / 4][group]), 2 * (unit % 4), 2, 4));
+    const codes pair = codes_load(p->of[unit / 4][group][1 + unit % 2]);            /* units 0 and 2, 1 and 3 of a half share bytes */
+    return codes_or(unit & 2 ? codes_high4(pair) : codes_low4(pair), codes_field(codes_load(p->of[unit / 4][group][0]), 2 * (unit % 4), 2, 4));
 }
 WORD floats q6_k_scale(const panel_q6_k *p, unsigned part) {
     return floats_mul(floats_load_f16(p->d), floats_of(ints_shift_right(ints_shift_left(ints_load(p->s[part / 4]), 24 - 8 * (part % 4)), 24)));
@@ -20,8 +25,7 @@ WORD floats q6_k_scale(const panel_q6_k *p, unsigned part) {
 WORD void q6_k_pack16(panel_q6_k *p, const block_q6_k *b, size_t row_bytes) {
     pack_halves(p->d, &b->d, row_bytes);
     pack_bytes(p->s, b->s, row_bytes, sizeof b->s);
-    pack_bytes(p->h[0], b->h, row_bytes, sizeof b->h);
-    pack_bytes(p->q[0], b->q, row_bytes, sizeof b->q);
+    for (unsigned i = 0; i < 2; i++) pack_together(p->of[i][0], b, row_bytes, q6_k_half(i));
 }
 #else
 static inline int q6_k_code(const block_q6_k *b, int k) {
@@ -31,14 +35,12 @@ static inline int q6_k_code(const block_q6_k *b, int k) {
 static void q6_k_pack_row(panel_q6_k *p, int r, const block_q6_k *b) {
     p->d[r] = b->d;
     spread(p->s, r, b->s, sizeof b->s);
-    spread(p->h[0], r, b->h, sizeof b->h);
-    spread(p->q[0], r, b->q, sizeof b->q);
+    for (unsigned i = 0; i < 2; i++) spread_together(p->of[i][0], r, b, q6_k_half(i));
 }
 static void q6_k_unpack_row(block_q6_k *b, const panel_q6_k *p, int r) {
     b->d = p->d[r];
     gather(b->s, p->s, r, sizeof b->s);
-    gather(b->h, p->h[0], r, sizeof b->h);
-    gather(b->q, p->q[0], r, sizeof b->q);
+    for (unsigned i = 0; i < 2; i++) gather_together(b, p->of[i][0], r, q6_k_half(i));
 }
 static void q6_k_dequantize_block(float *y, const block_q6_k *b) {
     for (int k = 0; k < 256; k++) y[k] = f16_to_f32(b->d) * (float)(b->s[k / 16] * (q6_k_code(b, k) - 32));

@@ -88,6 +88,9 @@ static int check_version(const reader *r, const gguf_value *v, uint32_t *version
     if (number > PACKED_VERSION)
         return bad_key(r, RIDGE_E_UNSUPPORTED, v, "the file was packed by a newer Ridge, in version %" PRIu64 " of the layout; this one reads version %d: "
                        "update Ridge, or pack the original file again", number, PACKED_VERSION);
+    if (number < PACKED_VERSION)
+        return bad_key(r, RIDGE_E_UNSUPPORTED, v, "the file was packed by an older Ridge, in version %" PRIu64 " of the layout; this one reads version %d: "
+                       "pack the original file again", number, PACKED_VERSION);
     const gguf_value *panel = find(r, KEY("panel_rows"));
     if (!panel) return missing(r, KEY("panel_rows"));
     if (!gguf_value_u64(panel, &rows) || rows != PANEL_ROWS)

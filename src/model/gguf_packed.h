@@ -4,7 +4,7 @@
 #include "model/gguf_parse.h"
 #include "model/gguf_write.h"
 
-enum { PACKED_VERSION = 1, PACKED_ALIGNMENT = 64 };
+enum { PACKED_VERSION = 2, PACKED_ALIGNMENT = 64 };
 
 /* Tensors that hold panels are called so, and behind it the name of the first matrix in them. */
 #define PACKED_STREAM_PREFIX "ridge.panels."
@@ -41,5 +41,5 @@ typedef struct {
 } gguf_packed;
 
 /* Reads the keys of `file` and checks them against its tensors [n], of all parts, and their names. On failure *out is empty.
- * RIDGE_E_UNSUPPORTED: a newer version, or panels of a format that Ridge does not have. */
+ * RIDGE_E_UNSUPPORTED: another version, or panels of a format that Ridge does not have. */
 int gguf_packed_read(gguf_packed *out, const gguf_file *file, const gguf_tensor *tensors, size_t n, const gguf_names *names, error *err);

@@ -18,7 +18,7 @@ typedef struct { format_id file, panel; activation_kind kind; size_t rows, n, ga
 
 /* The values of a quantised format that share a scale, and the rounded steps of the chain that they are with int24. */
 #define DENSE(name, ...)
-#define QUANTISED(name, type, block, part, offset, most, minima, quantizer) [FORMAT_##name] = { part, 2 + minima },
+#define QUANTISED(name, type, block, part, joint, offset, most, minima, quantizer) [FORMAT_##name] = { part, 2 + minima },
 static const struct { size_t part, steps; } parts[FORMAT_COUNT] = {
 #include "formats/list.h"
 };

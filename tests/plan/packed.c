@@ -235,7 +235,7 @@ static void it_says_what_the_original_said(void **state) {
     ridge_model *before = open_plan(original), *after = open_plan(packed);
     const ridge_model_info a = ridge_model_get_info(before), b = ridge_model_get_info(after);
     assert_int_equal(a.packed_version, 0);
-    assert_int_equal(b.packed_version, 1);
+    assert_int_equal(b.packed_version, 2);
     assert_int_equal(a.parameters, b.parameters);
     assert_int_equal(a.weight_bytes, b.weight_bytes);
     assert_true(ridge_model_bytes_per_token(before, 7) == ridge_model_bytes_per_token(after, 7));
@@ -327,9 +327,10 @@ static void damaged_files_are_refused(void **state) {
     t.weights = FORMAT_q8_0;
     pack(&t);
     static const struct { const char *key; bool is_array; uint32_t value; int code; const char *sentence; } cases[] = {
-        { "ridge.pack.version",     false, 2,  RIDGE_E_UNSUPPORTED, "packed by a newer Ridge, in version 2" },
+        { "ridge.pack.version",     false, 3,  RIDGE_E_UNSUPPORTED, "packed by a newer Ridge, in version 3" },
+        { "ridge.pack.version",     false, 1,  RIDGE_E_UNSUPPORTED, "packed by an older Ridge, in version 1" },
         { "ridge.pack.version",     false, 0,  RIDGE_E_BAD_FILE,    "ridge.pack.version" },
-        { "ridge.pack.panel_rows",  false, 8,  RIDGE_E_BAD_FILE,    "panels of 8 rows, but those of version 1 have 16" },
+        { "ridge.pack.panel_rows",  false, 8,  RIDGE_E_BAD_FILE,    "panels of 8 rows, but those of version 2 have 16" },
         { "ridge.pack.types",       true,  9,  RIDGE_E_UNSUPPORTED, "made of 9" },
         { "ridge.pack.types",       true,  2,  RIDGE_E_BAD_FILE,    "q8_0 panels cannot be made of q4_0" },
         { "ridge.pack.panel_types", true,  30, RIDGE_E_BAD_FILE,    "bf16 panels cannot be made of q8_0" },
