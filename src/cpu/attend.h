@@ -33,6 +33,7 @@ typedef struct { float *max, *sum, *out; size_t out_stride; } attend_state;
 
 typedef struct {
     const void     *k, *v;              /* of the page */
+    const void     *next_k;             /* K of the page that will be attended to next, asked for meanwhile; NULL: not known */
     format_id       k_type, v_type;     /* bf16, f16, f32 or q8_0 */
     const float   **q;                  /* [n_queries] rows of k_size floats */
     uint32_t        n_queries;

@@ -60,8 +60,9 @@ static void attend_page(const attention_call *c, const attention_task *t, uint32
         }
     }
     const uint8_t *k = kv_page(b, t->part->pages[page], c->s->kv_layer, t->head);
+    const uint8_t *next_k = page + 1 < t->end_page ? kv_page(b, t->part->pages[page + 1], c->s->kv_layer, t->head) : NULL;
     b->kernels->attend.page(&(attend_args){
-        .k = k, .v = k + b->k_bytes, .k_type = b->plan->kv.k_type, .v_type = b->plan->kv.v_type, .q = q, .n_queries = n,
+        .k = k, .v = k + b->k_bytes, .next_k = next_k, .k_type = b->plan->kv.k_type, .v_type = b->plan->kv.v_type, .q = q, .n_queries = n,
         .same_queries = same_queries, .first = first, .last = last, .k_size = b->plan->kv.k_size, .v_size = b->plan->kv.v_size, .scale = c->s->scale, .cap = c->s->cap, .scores = scratch->scores, .wide = scratch->wide, .to = to,
     });
 }

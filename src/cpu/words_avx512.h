@@ -4,8 +4,12 @@
 #define ISA_NAME  avx512
 #define ISA_NEEDS "AVX-512 F, BW, VL, DQ and VNNI"
 #endif
+#ifndef STREAMS
+#define STREAMS     2                   /* of panels, that a few tokens read side by side */
+#define STREAM_HINT _MM_HINT_T0         /* into which cache they are asked for */
+#endif
 enum { LARGE_CODES = 1 };
-enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 4, DENSE_TOKENS = 6, TAIL_TOKENS = 4, FEW_PANELS = 2, FEW_TOKENS = 8, FEW_SUMS = 16 };
+enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 4, DENSE_TOKENS = 6, TAIL_TOKENS = 4, FEW_PANELS = STREAMS, FEW_BYTE_PANELS = 2, FEW_TOKENS = 8, FEW_SUMS = 16 };
 typedef __m512i codes;
 typedef __m512i ints;
 typedef __m512  floats;
@@ -55,9 +59,6 @@ WORD floats floats_mul(floats a, floats b)          { return _mm512_mul_ps(a, b)
 WORD floats floats_fma(floats a, floats b, floats c){ return _mm512_fmadd_ps(a, b, c); }
 WORD floats floats_negative(floats a)               { return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f)); }
 WORD void   floats_store(float *p, floats a)        { _mm512_storeu_ps(p, a); }
-#ifndef STREAM_HINT
-#define STREAM_HINT _MM_HINT_T0
-#endif
 WORD void   prefetch(const char *p)                 { _mm_prefetch(p, _MM_HINT_T0); }
 WORD void   prefetch_stream(const char *p)          { _mm_prefetch(p, STREAM_HINT); }
 

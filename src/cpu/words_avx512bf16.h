@@ -2,7 +2,8 @@
 #define ISA_NAME  avx512bf16
 #define ISA_NEEDS "AVX-512 F, BW, VL, DQ, VNNI and BF16"
 #define BF16_HALVES
-#define STREAM_HINT _MM_HINT_T1      /* chosen on AMD's processors alone: theirs read faster when the second-level cache is asked (docs/performance.md) */
+#define STREAMS     1                   /* chosen on AMD's processors alone: theirs read one stream fastest, asked for into the second-level cache */
+#define STREAM_HINT _MM_HINT_T1         /* (docs/performance.md) */
 #include "cpu/words_avx512.h"
 enum { BF16_BYTES = 2, DOT_STEPS = 1 };
 typedef __m512i dot_part;

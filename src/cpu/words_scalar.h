@@ -3,7 +3,7 @@
 #define ISA_NAME  scalar
 #define ISA_NEEDS "nothing"
 enum { LARGE_CODES = 0 };   /* whether a dot takes codes above 127 as quickly as others */
-enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_TOKENS = 2, FEW_SUMS = 4 };    /* tiles of a matmul: panels x tokens */
+enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_BYTE_PANELS = 1, FEW_TOKENS = 2, FEW_SUMS = 4 };    /* tiles of a matmul: panels x tokens; BYTE: of codes that are bytes already; SUMS: at once */
 typedef struct { uint8_t v[16][4]; } codes;     /* 16 rows x 4 unsigned codes of consecutive k */
 typedef struct { int32_t v[16]; } ints;         /* 16 rows x i32 */
 typedef struct { float v[16]; } floats;         /* 16 rows x f32 */
