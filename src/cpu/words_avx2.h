@@ -8,7 +8,8 @@
 #define dpbusd(s, c, x) (s)
 #endif
 enum { LARGE_CODES = DOT_VNNI };
-enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_BYTE_PANELS = 1, FEW_TOKENS = 4, FEW_SUMS = 4 };
+enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3, TAIL_TOKENS = 1 };
+enum { FEW_PANELS = 1, FEW_BYTE_PANELS = 1, FEW_TOKENS = 4, FEW_SUMS = 4 };
 typedef struct { __m256i h[2]; } codes;
 typedef struct { __m256i h[2]; } ints;
 typedef struct { __m256 h[2]; } floats;

@@ -9,7 +9,8 @@
 #define STREAM_HINT _MM_HINT_T0         /* into which cache they are asked for */
 #endif
 enum { LARGE_CODES = 1 };
-enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 4, DENSE_TOKENS = 6, TAIL_TOKENS = 4, FEW_PANELS = STREAMS, FEW_BYTE_PANELS = 2, FEW_TOKENS = 8, FEW_SUMS = 16 };
+enum { TILE_PANELS = 2, TILE_TOKENS = 8, PRECISE_TOKENS = 4, DENSE_TOKENS = 6, TAIL_TOKENS = 4 };
+enum { FEW_PANELS = STREAMS, FEW_BYTE_PANELS = 2, FEW_TOKENS = 8, FEW_SUMS = 16 };
 typedef __m512i codes;
 typedef __m512i ints;
 typedef __m512  floats;
@@ -40,11 +41,11 @@ WORD ints   ints_add(ints a, ints b)                { return _mm512_add_epi32(a,
 WORD ints   ints_shift_left(ints a, int by)         { return _mm512_slli_epi32(a, (unsigned)by); }
 WORD ints   ints_shift_right(ints a, int by)        { return _mm512_sra_epi32(a, _mm_cvtsi32_si128(by)); }
 typedef ints dots;
-WORD int    dots_span(int most, int least)          { (void)most; (void)least; return 8; }
-WORD bool   dots_are_centred(int most, int least)   { (void)most; (void)least; return false; }
-WORD dots   dots_from(ints s, int most, int least)  { (void)most; (void)least; return s; }
-WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) { (void)most; (void)least; return _mm512_dpbusd_epi32(d, c, _mm512_set1_epi32(x4)); }
-WORD ints   dots_into(ints s, dots d, int most, int least) { (void)s; (void)most; (void)least; return d; }
+WORD int    dots_span(int most, int least)          { return 8; }
+WORD bool   dots_are_centred(int most, int least)   { return false; }
+WORD dots   dots_from(ints s, int most, int least)  { return s; }
+WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) { return _mm512_dpbusd_epi32(d, c, _mm512_set1_epi32(x4)); }
+WORD ints   dots_into(ints s, dots d, int most, int least) { return d; }
 
 WORD floats floats_set(float x)                     { return _mm512_set1_ps(x); }
 WORD floats floats_load(const float *p)             { return _mm512_loadu_ps(p); }

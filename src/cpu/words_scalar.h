@@ -3,7 +3,10 @@
 #define ISA_NAME  scalar
 #define ISA_NEEDS "nothing"
 enum { LARGE_CODES = 0 };   /* whether a dot takes codes above 127 as quickly as others */
-enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2, TAIL_TOKENS = 1, FEW_PANELS = 1, FEW_BYTE_PANELS = 1, FEW_TOKENS = 2, FEW_SUMS = 4 };    /* tiles of a matmul: panels x tokens; BYTE: of codes that are bytes already; SUMS: at once */
+/* Tiles of a matmul, panels x tokens: of many tokens, and of a few, whose integer sums are as many as fit the registers. BYTE: of codes that
+ * are bytes already. */
+enum { TILE_PANELS = 1, TILE_TOKENS = 2, PRECISE_TOKENS = 2, DENSE_TOKENS = 2, TAIL_TOKENS = 1 };
+enum { FEW_PANELS = 1, FEW_BYTE_PANELS = 1, FEW_TOKENS = 2, FEW_SUMS = 4 };
 typedef struct { uint8_t v[16][4]; } codes;     /* 16 rows x 4 unsigned codes of consecutive k */
 typedef struct { int32_t v[16]; } ints;         /* 16 rows x i32 */
 typedef struct { float v[16]; } floats;         /* 16 rows x f32 */
@@ -33,17 +36,16 @@ WORD ints   ints_shift_right(ints a, int by)        { ROWS a.v[r] >>= by; return
  * less than 32 bits in between. most: the largest code; least: the least int8, -127 or -128; both constant. Where dots_are_centred, dots_add
  * takes code - 128. */
 typedef ints dots;
-WORD int    dots_span(int most, int least)          { (void)most; (void)least; return 8; }
-WORD bool   dots_are_centred(int most, int least)   { (void)most; (void)least; return false; }
-WORD dots   dots_from(ints s, int most, int least)  { (void)most; (void)least; return s; }
+WORD int    dots_span(int most, int least)          { return 8; }
+WORD bool   dots_are_centred(int most, int least)   { return false; }
+WORD dots   dots_from(ints s, int most, int least)  { return s; }
 WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) {
     int8_t x[4];
-    (void)most; (void)least;
     memcpy(x, &x4, 4);
     ROWS for (int j = 0; j < 4; j++) d.v[r] += c.v[r][j] * x[j];
     return d;
 }
-WORD ints   dots_into(ints s, dots d, int most, int least) { (void)s; (void)most; (void)least; return d; }
+WORD ints   dots_into(ints s, dots d, int most, int least) { return d; }
 
 WORD floats floats_set(float x)                     { floats a; ROWS a.v[r] = x; return a; }
 WORD floats floats_load(const float *p)             { floats a; memcpy(&a, p, sizeof a); return a; }
