@@ -22,13 +22,13 @@ int tuning_name_shape(ridge_model *m, error *err) {
 }
 
 bool tuning_threads(const ridge_model *m, const tuning_record *record, uint32_t *threads) {
-    int64_t value;
-    if (!tuning_record_find(record, m->backend_text, m->info.shape, "threads", &value)) return false;
-    if (value >= 1 && value <= THREADS_MOST) {
-        *threads = (uint32_t)value;
+    tuning_choice choice;
+    if (!tuning_record_find(record, m->backend_text, m->info.shape, "threads", &choice)) return false;
+    if (choice.value >= 1 && choice.value <= THREADS_MOST) {
+        *threads = (uint32_t)choice.value;
         return true;
     }
-    event(EVENT_tuning_ignored, "the record of `ridge tune` wants %lld threads: the default is used", (long long)value);
+    event(EVENT_tuning_ignored, "the record of `ridge tune` wants %lld threads: the default is used", (long long)choice.value);
     return false;
 }
 
@@ -43,24 +43,28 @@ static void set(ridge_model *m, size_t i, uint32_t value) {
 }
 
 int tuning_apply(ridge_model *m, const tuning_record *record, error *err) {
-    size_t n = 0;
+    size_t n = 0, n_outdated = 0;
     const ridge_knob *knobs = m->api->knobs ? m->api->knobs(m->backend, &n) : NULL;
     m->knob = memory_new(n, sizeof *m->knob);           /* the vocabulary is loaded meanwhile, and has the arena */
     if (!m->knob) return fail_memory(err, n * sizeof *m->knob, "the table of knobs");
     m->n_knobs = n;
     for (size_t i = 0; i < n; i++) {
         ridge_knob *k = &m->knob[i];
-        int64_t value;
+        tuning_choice choice;
         *k = knobs[i];
         if (!*k->of) k->of = m->info.shape;
-        if (!tuning_record_find(record, m->backend_text, k->of, k->name, &value)) continue;
-        if (is_candidate(k, value)) {
-            set(m, i, (uint32_t)value);
+        if (!tuning_record_find(record, m->backend_text, k->of, k->name, &choice)) continue;
+        if (choice.beside >= 0 && choice.beside != k->default_value) n_outdated++;     /* the kernels have changed since: it says nothing of these */
+        else if (is_candidate(k, choice.value)) {
+            set(m, i, (uint32_t)choice.value);
             m->info.tuned = true;
         } else
             event(EVENT_tuning_ignored, "the record of `ridge tune` wants %s of %s to be %lld, which it cannot be: the default is used", k->name, k->of,
-                  (long long)value);
+                  (long long)choice.value);
     }
+    if (n_outdated)
+        event(EVENT_tuning_ignored, "%zu of the choices of `ridge tune` were made beside other defaults than this version of Ridge has, which are used instead: "
+              "run it again", n_outdated);
     return 0;
 }
 

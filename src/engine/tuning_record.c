@@ -66,14 +66,15 @@ void tuning_record_close(tuning_record *r) {
     memory_free(r);
 }
 
-bool tuning_record_find(const tuning_record *r, const char *backend, const char *of, const char *knob, int64_t *value) {
+bool tuning_record_find(const tuning_record *r, const char *backend, const char *of, const char *knob, tuning_choice *out) {
     size_t i;
     json_t *choice, *choices = r ? json_object_get(json_object_get(r->backends, backend), "choices") : NULL;
     json_array_foreach(choices, i, choice) {
         const char *its_of = json_string_value(json_object_get(choice, "of")), *its_knob = json_string_value(json_object_get(choice, "knob"));
         const json_t *number = json_object_get(choice, "value");
         if (!its_of || !its_knob || strcmp(its_of, of) || strcmp(its_knob, knob)) continue;
-        *value = json_is_integer(number) ? json_integer_value(number) : -1;
+        const json_t *beside = json_object_get(choice, "default");
+        *out = (tuning_choice){ json_is_integer(number) ? json_integer_value(number) : -1, json_is_integer(beside) ? json_integer_value(beside) : -1 };
         return true;
     }
     return false;

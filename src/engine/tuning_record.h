@@ -18,9 +18,11 @@ typedef struct tuning_record tuning_record;
 tuning_record *tuning_record_open(void);
 void           tuning_record_close(tuning_record *r);       /* NULL is fine */
 
-/* What is recorded for the knob, -1 where that is no number, becomes *value; false where nothing is. backend: "cpu: avx512, 2 threads".
- * r may be NULL. */
-bool tuning_record_find(const tuning_record *r, const char *backend, const char *of, const char *knob, int64_t *value);
+/* A recorded choice, and the default that it was made beside; -1 where the file has no such number. */
+typedef struct { int64_t value, beside; } tuning_choice;
+
+/* What is recorded for the knob; false where nothing is. backend: "cpu: avx512, 2 threads". r may be NULL. */
+bool tuning_record_find(const tuning_record *r, const char *backend, const char *of, const char *knob, tuning_choice *out);
 
 /* For who writes it (perf/tune_record.h): the path, appended; the whole file, a new reference, NULL where it is absent or of no use (which is an
  * event); and a file of this version without any machine, NULL without memory. */

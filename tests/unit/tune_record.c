@@ -60,10 +60,10 @@ static void store(const tune_outcome *o) {
 /* What a model that is opened finds; -2: nothing. */
 static int64_t found(const char *backend, const char *of, const char *knob) {
     tuning_record *r = tuning_record_open();
-    int64_t value;
-    const bool there = tuning_record_find(r, backend, of, knob, &value);
+    tuning_choice choice;
+    const bool there = tuning_record_find(r, backend, of, knob, &choice);
     tuning_record_close(r);
-    return there ? value : -2;
+    return there ? choice.value : -2;
 }
 
 static size_t choices_in_all(void) {

@@ -187,6 +187,17 @@ static void threads_are_recorded_of_the_default(void **state) {
     snprintf(backend, sizeof backend, "%s", was);
 }
 
+/* Choices of an older version, whose kernels had other defaults, are not used; those beside the same default are. */
+static void outdated_choices_are_an_event(void **state) {
+    (void)state;
+    char choices[400];
+    snprintf(choices, sizeof choices, "{\"of\": \"f16 544x256\", \"knob\": \"prefetch_bytes\", \"value\": 8192, \"default\": %u}, "
+             "{\"of\": \"%s\", \"knob\": \"own_rows\", \"value\": 2, \"default\": 4}", usual_prefetch() + 1, shape);
+    write_choices(machine_here()->fingerprint, choices);
+    assert_int_equal(value_of("f16 544x256", "prefetch_bytes", true, 1), usual_prefetch());
+    assert_int_equal(value_of(shape, "own_rows", true, 1), 2);
+}
+
 static void unusable_records_are_events(void **state) {
     (void)state;
     const char *const damaged[] = { "", "{", "[]", "{\"version\": 2, \"machines\": {}}", "{\"version\": 1}", "{\"version\": 1, \"machines\": 3}", "\xff\xfe{}" };
@@ -213,6 +224,7 @@ int main(void) {
         cmocka_unit_test(a_record_is_used),
         cmocka_unit_test(the_environment_overrides_a_record),
         cmocka_unit_test(threads_are_recorded_of_the_default),
+        cmocka_unit_test(outdated_choices_are_an_event),
         cmocka_unit_test(unusable_records_are_events),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
