@@ -16,13 +16,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/round_up.h"
 #include "formats/format.h"
 #include "plan/batch.h"
 
 /* Dimensions of K and of V in a page of a type, with their padding. */
-static inline size_t attend_rounded_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
-static inline size_t attend_k_padded(format_id type, size_t n) { return attend_rounded_up(n, type == FORMAT_q8_0 ? UNIT : type == FORMAT_bf16 ? 2 : 1); }
-static inline size_t attend_v_padded(format_id type, size_t n) { return attend_rounded_up(n, type == FORMAT_q8_0 ? UNIT : 16); }
+static inline size_t attend_k_padded(format_id type, size_t n) { return round_up_size(n, type == FORMAT_q8_0 ? UNIT : type == FORMAT_bf16 ? 2 : 1); }
+static inline size_t attend_v_padded(format_id type, size_t n) { return round_up_size(n, type == FORMAT_q8_0 ? UNIT : 16); }
 
 enum { ATTEND_MAX_QUERIES = 64 };       /* rows of q in one call */
 #define ATTEND_NOTHING (-1e30f)         /* the max of a query that has seen nothing: finite, so that differences are numbers */

@@ -9,6 +9,9 @@ static kv_place place_of(const backend *b, uint32_t row) {
     return (kv_place){ b->batch->part[b->part_of[row]].pages[position / KV_PAGE_POSITIONS], position % KV_PAGE_POSITIONS };
 }
 
+/* Whether the batch also has the position behind row's. */
+static bool goes_on(const backend *b, uint32_t row) { return row + 1 < b->n_tokens && b->part_of[row + 1] == b->part_of[row]; }
+
 enum { MAX_HEAD_SIZE = 1024 };      /* cpu.c refuses larger ones */
 
 /* A vector of n values in a page: value i is value first + i / 2 * pairs_apart + i % 2 * apart of the page's array. The q8_0 scale of
@@ -65,6 +68,7 @@ void store_v(const backend *b, uint32_t row, uint32_t layer, uint32_t head, uint
     const bool pairs = kv->v_type == FORMAT_bf16;
     const kv_vector at = {
         .type = kv->v_type, .first = pairs ? (place.at - odd) * padded + odd : place.at * padded, .apart = pairs ? 2 : 1, .pairs_apart = pairs ? 4 : 2,
-        .codes = KV_PAGE_POSITIONS * padded, .first_scale = place.at, .scales_apart = KV_PAGE_POSITIONS, .starts_pair = pairs && !odd && (row + 1 == b->n_tokens || b->part_of[row + 1] != b->part_of[row]) };
+        .codes = KV_PAGE_POSITIONS * padded, .first_scale = place.at, .scales_apart = KV_PAGE_POSITIONS,
+        .starts_pair = pairs && !odd && !goes_on(b, row) };
     for (uint32_t h = 0; h < n_heads; h++, v += kv->v_size) store(b, kv_page(b, place.page, layer, head + h) + b->k_bytes, &at, v, kv->v_size);
 }

@@ -1,6 +1,7 @@
 /* The CPU backend's state: what bind() prepared and run() uses. One struct, so that a reader sees all of it at once. */
 #pragma once
 #include "backend.h"
+#include "base/round_up.h"
 #include "cpu/kernels.h"
 #include "cpu/team.h"
 #include "cpu/tuning.h"
@@ -112,8 +113,6 @@ void pack_plain(const panel_matrix *m, uint32_t panel, void *to);
 
 /* canary.c: RIDGE_E_INTERNAL where a kernel or packer that will be used is wrong. */
 int check_kernels(const backend *b, error *err);
-
-static inline size_t round_up_size(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 /* linear.c: finds the steps that hand their results on in the form that the next one wants. */
 void link_steps(backend *b);
