@@ -1,17 +1,8 @@
 /* What a batch costs, for whoever compares a time with the limit. */
-#include "engine/cost_query.h"
 #include "base/memory.h"
 #include "engine/handle.h"
 #include "model/arithmetic.h"
 #include "plan/cost.h"
-
-const char *cost_arithmetic_name(arithmetic a, bool precise) {
-    switch (a) {
-    case ARITHMETIC_INT8: return precise ? "int24" : "int8";
-    case ARITHMETIC_BF16: return precise ? "f32" : "bf16";
-    default:              return "f32";
-    }
-}
 
 int ridge_model_cost(const ridge_model *m, uint32_t position, uint32_t tokens, bool logits, ridge_cost *out, error *err) {
     if (!m->model) return fail(err, RIDGE_E_BAD_ARGUMENT, "costs need a model that was opened with RIDGE_LOAD_PLAN or more");
@@ -22,6 +13,6 @@ int ridge_model_cost(const ridge_model *m, uint32_t position, uint32_t tokens, b
     const step_cost cost = plan_cost(m->model->plan, &m->model->weights, &(batch){ &part, 1 });
     memory_free(ids);
     *out = (ridge_cost){ .weight_bytes = cost.weight_bytes, .kv_bytes = cost.kv_bytes, .operations = cost.operations,
-                         .arithmetic = cost_arithmetic_name(arithmetic_of_most(m->model->plan, &m->model->weights), false) };
+                         .arithmetic = arithmetic_name(arithmetic_of_most(m->model->plan, &m->model->weights), false) };
     return 0;
 }

@@ -5,10 +5,9 @@
 #include "engine/profile.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "engine/cost_query.h"
 #include "engine/handle.h"
-#include "plan/cost.h"
 #include "model/arithmetic.h"
+#include "plan/cost.h"
 
 enum { PHASES = 2, TEXT_BYTES = 160, SPANS_BEFORE_STEPS = 2 };      /* of a run in the trace: the run, the sampling */
 
@@ -83,7 +82,7 @@ static const char *step_arithmetic(const ridge_model *m, const step *s) {
         const weight *w = &m->model->weights.weight[s->weight[i]];
         if ((double)w->rows * w->n > (double)most->rows * most->n) most = w;
     }
-    return cost_arithmetic_name(arithmetic_of(most), m->precise);
+    return arithmetic_name(arithmetic_of(most), m->precise);
 }
 
 static const char *kind_name(step_kind kind) {

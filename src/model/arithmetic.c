@@ -26,3 +26,11 @@ arithmetic arithmetic_of_most(const plan *p, const weights *w) {
     for (int a = 0; a <= ARITHMETIC_F32; a++) if (values[a] > values[most]) most = a;
     return (arithmetic)most;
 }
+
+const char *arithmetic_name(arithmetic a, bool precise) {
+    switch (a) {
+    case ARITHMETIC_INT8: return precise ? "int24" : "int8";
+    case ARITHMETIC_BF16: return precise ? "f32" : "bf16";
+    default:              return "f32";
+    }
+}

@@ -8,3 +8,6 @@ arithmetic arithmetic_of(const weight *w);
 
 /* Of most of the values of the plan's matrices. */
 arithmetic arithmetic_of_most(const plan *p, const weights *w);
+
+/* "int8", "bf16", "f32"; with `precise` what that makes of it: "int24" (24-bit activations) and "f32". */
+const char *arithmetic_name(arithmetic a, bool precise);
