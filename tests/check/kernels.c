@@ -1,11 +1,13 @@
 /* Every kernel: the scalar words against the dequantised oracle in double, every other ISA against the scalar words by memcmp.
  * `kernels --seed N` repeats a run, `kernels --bench [WORD ...]` times the kernels (timing.h). */
 #include "data.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/half.h"
 #include "base/memory.h"
 #include "cpu/isa.h"
 
@@ -152,6 +154,24 @@ static void check_prepare(size_t n) {
     random_tokens_free(&x);
 }
 
+/* What the KV cache keeps of values in 16 bits, from every ISA: the nearest; beyond the type's range, and of NaN, its largest. */
+static void check_halves(const char *name, uint16_t most, uint16_t (*nearest)(float), float (*value)(uint16_t), bool bf16) {
+    enum { N = 53 };        /* no whole number of vectors */
+    float x[N] = { NAN, -NAN, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX, 65504, 65519, 65520, -65520, 1e5f, 0x1.fefffep+127f, 0x1.ffp+127f, 0, -0.0f, 1 };
+    uint16_t want[N], got[N];
+    for (size_t i = 16; i < N; i++) x[i] = ((float)(random_bits() >> 40) - 0x1p23f) * 0x1p-20f;
+    for (size_t i = 0; i < N; i++) {
+        const float top = value(most);
+        want[i] = nearest(!(x[i] < top) ? top : !(x[i] > -top) ? -top : x[i]);
+    }
+    for (size_t k = 0; k < kernels_all_n; k++) {
+        if (!kernels_all[k]->supported()) continue;
+        const row_kernels *rows = &kernels_all[k]->rows;
+        (bf16 ? rows->to_bf16 : rows->to_f16)(got, x, N);
+        if (memcmp(want, got, sizeof want)) { printf("FAILED: rounding to %s, %s\n", name, kernels_all[k]->name); failures++; }
+    }
+}
+
 static void compare_packed(format_id id, bool as_bf16, size_t n, size_t n_rows) {
     const format *f = &formats[id];
     const size_t bytes = formats[as_bf16 ? FORMAT_bf16 : id].panel_bytes(n), row_bytes = format_row_bytes(f, n);
@@ -203,6 +223,8 @@ int main(int argc, char **argv) {
     choosing_refuses_what_is_not_there();
     check_prepare(40);
     check_prepare(16 * UNIT + 64);
+    check_halves("f16", 0x7bff, f32_to_f16, f16_to_f32, false);
+    check_halves("bf16", 0x7f7f, f32_to_bf16, bf16_to_f32, true);
     for (int f = 0; f < FORMAT_COUNT; f++) {
         check_pack(f);
         if (formats[f].block_k > 1) {
