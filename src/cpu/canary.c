@@ -1,4 +1,4 @@
-/* The canary: at load, every kernel that this model will use is tried on a panel of its real weights. Its bits must be those of
+/* The canary: at load, every kernel that this model will use is tried on the first section of a panel of its real weights. Its bits must be those of
  * the plain words, and those near the oracle's sum; otherwise the compiler or the machine computes wrongly, and Ridge refuses. */
 #include "cpu/state.h"
 #include <math.h>
@@ -10,9 +10,10 @@ static const double tolerance[ACTIVATION_COUNT] = { [ACTIVATION_INT8] = 1.0 / 20
 typedef struct { float *x, *row; uint8_t *prepared, *panel; float y[PANEL_ROWS]; } trial;
 
 static void try_kernels(const cpu_kernels *k, const panel_matrix *m, const void *panel, trial *t) {
-    k->rows.prepare[m->kind](t->prepared, t->x, m->source->n);
-    const activations x = { t->prepared, kernels_activation_bytes(k, m->kind, m->source->n), m->source->n };
-    k->matmul[m->panel][m->kind](&(matmul_args){ .w = panel, .panels = 1, .panel_stride = m->panel_bytes, .x = &x, .tokens = 1, .y = t->y, .ldy = PANEL_ROWS });
+    const panel_section s = panel_section_at(&m->layout, 0);
+    k->rows.prepare[m->kind](t->prepared, t->x, s.n);
+    const activations x = { t->prepared, kernels_activation_bytes(k, m->kind, s.n), s.n };
+    k->matmul[m->panel][m->kind](&(matmul_args){ .w = panel, .panels = 1, .panel_stride = s.bytes, .x = &x, .tokens = 1, .y = t->y, .ldy = PANEL_ROWS });
 }
 
 static int refuse(const backend *b, const panel_matrix *m, const char *what, error *err) {
@@ -21,11 +22,12 @@ static int refuse(const backend *b, const panel_matrix *m, const char *what, err
 }
 
 static int compare(const backend *b, const panel_matrix *m, trial *t, error *err) {
-    const uint32_t n = m->source->n, n_rows = m->source->rows < PANEL_ROWS ? m->source->rows : PANEL_ROWS;
+    const uint32_t n_rows = m->source->rows < PANEL_ROWS ? m->source->rows : PANEL_ROWS;
     const cpu_kernels *plain = kernels_all[kernels_all_n - 1];
-    if (m->source->data) pack_plain(m, 0, t->panel);
-    const void *panel = m->packed ? m->packed : t->panel;
-    if (m->source->data && memcmp(panel, t->panel, m->panel_bytes)) return refuse(b, m, "packs other bytes than the plain one", err);
+    const panel_section s = panel_section_at(&m->layout, 0);
+    if (m->source->data) pack_plain(m, 0, &s, t->panel);
+    const void *panel = m->packed ? m->packed + s.offset : t->panel;
+    if (m->source->data && memcmp(panel, t->panel, m->layout.format->panel_bytes(s.n))) return refuse(b, m, "packs other bytes than the plain one", err);
     try_kernels(plain, m, panel, t);
     float want[PANEL_ROWS];
     memcpy(want, t->y, sizeof want);
@@ -34,7 +36,7 @@ static int compare(const backend *b, const panel_matrix *m, trial *t, error *err
     for (uint32_t r = 0; r < n_rows; r++) {
         weight_row(m->source, r, t->row);
         double sum = 0, size = 0;
-        for (uint32_t i = 0; i < n; i++) { sum += (double)t->row[i] * (double)t->x[i]; size += fabs((double)t->row[i]); }
+        for (size_t i = 0; i < s.n; i++) { sum += (double)t->row[i] * (double)t->x[i]; size += fabs((double)t->row[i]); }
         if (!(fabs(sum - (double)want[r]) <= tolerance[m->kind] * size)) return refuse(b, m, "is far from the exact sum", err);
     }
     return 0;
@@ -51,7 +53,7 @@ int check_kernels(const backend *b, error *err) {
             tried[m->panel][m->kind] = true;
             const size_t n = round_up_size(m->source->n, UNIT);
             trial t = { memory_new_aligned(n * sizeof(float)), memory_new_aligned(n * sizeof(float)),
-                        memory_new_aligned(4 * n + 64), memory_new_aligned(m->panel_bytes), {0} };
+                        memory_new_aligned(4 * n + 64), memory_new_aligned(panel_section_at(&m->layout, 0).bytes), {0} };
             if (t.x && t.row && t.prepared && t.panel) {
                 for (uint32_t k = 0; k < m->source->n; k++) t.x[k] = (float)((k * 2654435761u) >> 16 & 0xffff) / 32768 - 1;      /* spread over [-1, 1) */
                 code = compare(b, m, &t, err);

@@ -139,7 +139,7 @@ static int new_scratch(backend *b, error *err) {
     for (size_t i = 0; i < b->plan->n_steps; i++) {
         const panel_linear *l = &b->linear[i];
         for (unsigned m = 0; m < l->n; m++) {
-            const size_t floats = (size_t)l->granule * PANEL_ROWS * 2, bytes = round_up_size(l->matrix[m].panel_bytes, 64) * 2 * l->granule;
+            const size_t floats = (size_t)l->granule * PANEL_ROWS * 2, bytes = panel_layout_panel_bytes(&l->matrix[m].layout) * 2 * l->granule;
             if (floats > granule_floats) granule_floats = floats;
             if (bytes > granule_bytes) granule_bytes = bytes;
         }

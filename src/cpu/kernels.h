@@ -51,15 +51,17 @@ typedef struct {
     size_t n;               /* values of a token */
 } activations;
 
-/* y[t * ldy + 16 * p + r] = row r of panel p times x[t], for all panels and tokens; 16 * panels floats of each token are written. */
+/* y[t * ldy + 16 * p + r] = row r of panel p times x[t], for all panels and tokens; 16 * panels floats of each token are written.
+ * Long rows take a call for each of their sections (formats/layout.h). */
 typedef struct {
     const void *w;          /* the first panel */
     size_t panels;
-    size_t panel_stride;    /* bytes from one panel to the next: panel_bytes(n), or more where matrices are interleaved */
+    size_t panel_stride;    /* bytes from one panel to the next: panel_bytes(n), or more where matrices take turns */
     const activations *x;
     size_t tokens;
     float *y;
     size_t ldy;             /* floats from one token's y to the next */
+    bool   goes_on;         /* quantised weights: sums go on from what y has, as if the panels of the call before were the beginning of these */
     size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8; more than most_columns: that many */
     size_t prefetch_bytes;  /* how far ahead of its use a weight is asked for, all panels side by side together; may point past the end */
 } matmul_args;

@@ -57,23 +57,29 @@ static void prologue(linear_call *c, uint32_t thread) {
 
 /* --- panels --- */
 
+/* --no-pack: a section of a piece's panels, packed just before use, one behind the other or, of two matrices, in turns. */
+static const uint8_t *pack_piece(const linear_call *c, const piece *p, unsigned matrix, unsigned matrices, const panel_section *s) {
+    uint8_t *to = c->scratch->panels;
+    for (uint32_t i = 0; i < p->panels; i++)
+        for (unsigned m = 0; m < matrices; m++, to += s->bytes) pack_section(c->b, &c->l->matrix[matrix + m], p->panel + i, s, to);
+    return c->scratch->panels;
+}
+
+/* alternate: two panels for each of the piece's (gate, up, gate, up ...). */
 static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool alternate, float *y) {
     const panel_matrix *m = &c->l->matrix[matrix];
-    const activations x = { c->prepared[m->kind] + p->row * c->token_bytes[m->kind], c->token_bytes[m->kind], m->source->n };
-    const size_t stride = m->packed && !alternate ? m->stride : round_up_size(m->panel_bytes, 64);
-    matmul_args a = {
-        .panels = p->panels, .panel_stride = stride, .x = &x, .tokens = p->rows, .y = y, .ldy = p->ldy,
-        .prefetch_bytes = m->tuning->prefetch_bytes, .columns = m->tuning->columns,
-    };
-    if (alternate) {        /* two panels for each of the piece's: gate, up, gate, up ... */
-        a.panels *= 2;
-        a.w = m->packed ? m->packed + p->panel * m->stride : c->scratch->panels;
-        if (!m->packed) {
-            pack_panels(c->b, &c->l->matrix[0], p->panel, p->panel + p->panels, 2 * stride, c->scratch->panels);
-            pack_panels(c->b, &c->l->matrix[1], p->panel, p->panel + p->panels, 2 * stride, c->scratch->panels + stride);
-        }
-    } else a.w = pack_panels(c->b, m, p->panel, p->panel + p->panels, stride, c->scratch->panels);
-    c->b->kernels->matmul[m->panel][m->kind](&a);
+    const unsigned matrices = alternate ? 2 : 1;
+    for (size_t i = 0; i < panel_sections(&m->layout); i++) {
+        const panel_section s = panel_section_at(&m->layout, i);
+        const uint8_t *first = c->prepared[m->kind] + kernels_activation_bytes(c->b->kernels, m->kind, s.k);
+        const activations x = { first + p->row * c->token_bytes[m->kind], c->token_bytes[m->kind], s.n };
+        c->b->kernels->matmul[m->panel][m->kind](&(matmul_args){
+            .w = m->packed ? m->packed + s.offset + p->panel * s.stride : pack_piece(c, p, matrix, matrices, &s),
+            .panels = p->panels * matrices, .panel_stride = m->packed && !alternate ? s.stride : s.bytes,
+            .x = &x, .tokens = p->rows, .y = y, .ldy = p->ldy, .goes_on = i > 0,
+            .prefetch_bytes = m->tuning->prefetch_bytes, .columns = m->tuning->columns,
+        });
+    }
 }
 
 /* --- epilogue --- */
@@ -184,7 +190,7 @@ static void choose_cuts(linear_call *c) {
     if (!c->l->matrix[0].packed) {                              /* a chunk of panels must fit the scratch */
         size_t granule_bytes = 1;
         for (unsigned i = 0; i < c->l->n; i++) {
-            const size_t bytes = round_up_size(c->l->matrix[i].panel_bytes, 64) * granule_panels;
+            const size_t bytes = panel_section_at(&c->l->matrix[i].layout, 0).bytes * granule_panels;
             if (bytes > granule_bytes) granule_bytes = bytes;
         }
         if (granules > b->panels_room / granule_bytes) granules = b->panels_room / granule_bytes;

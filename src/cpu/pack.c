@@ -1,11 +1,11 @@
 /* Weights into panels: which form each matrix takes, where its panels lie, and filling them with all threads at load.
- * With --no-pack nothing is kept; pack_panels then makes a chunk of panels just before use, with the same bytes. The panels of a
+ * With --no-pack nothing is kept; linear.c then makes a chunk of panels just before use, with the same bytes. The panels of a
  * packed file are used where they are mapped. */
 #include "cpu/state.h"
 #include "base/events.h"
 #include <stdatomic.h>
 
-enum { PANEL_ALIGNMENT = 64, DROP_BYTES = 4 << 20 };    /* the file's pages are given back every few megabytes */
+enum { DROP_BYTES = 4 << 20 };    /* the file's pages are given back every few megabytes */
 
 /* --- which dense matrices bf16 holds exactly: decided by the weights alone, so that the arithmetic is too --- */
 
@@ -43,7 +43,7 @@ static int choose_panels(const backend *b, panel_matrix *m, const weight *w, boo
         [ARITHMETIC_INT8] = { ACTIVATION_INT8, ACTIVATION_INT24 }, [ARITHMETIC_BF16] = { ACTIVATION_BF16, ACTIVATION_F32 },
         [ARITHMETIC_F32] = { ACTIVATION_F32, ACTIVATION_F32 },
     };
-    const format *panel = w->panels.data ? w->panels.format : w->format;
+    const format *panel = w->panels.data ? w->panels.layout.format : w->format;
     if (!w->panels.data && w->format->arithmetic == ARITHMETIC_F32 && fits_bf16) panel = &formats[FORMAT_bf16];
     m->source = w;
     m->panel = (format_id)(panel - formats);
@@ -51,18 +51,15 @@ static int choose_panels(const backend *b, panel_matrix *m, const weight *w, boo
     if (!b->kernels->matmul[m->panel][m->kind])
         return fail(err, RIDGE_E_INTERNAL, "%s has no kernel for %s panels", b->kernels->name, formats[m->panel].name);
     m->panels = (w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
-    m->panel_bytes = formats[m->panel].panel_bytes(w->n);
     m->packed = w->panels.data;
-    m->stride = m->packed ? w->panels.stride : round_up_size(m->panel_bytes, PANEL_ALIGNMENT);
+    m->layout = m->packed ? w->panels.layout : (panel_layout){ .format = panel, .n = w->n, .panels = m->panels, .matrices = 1 };
     return 0;
 }
 
 /* Whether gate's and up's panels alternate: those that are packed here will, where they are alike; those of a packed file do or do not. */
 static bool alternates(const panel_matrix *gate, const panel_matrix *up) {
     if (gate->panel != up->panel || gate->panels != up->panels) return false;
-    if (!gate->packed || !up->packed) return !gate->packed && !up->packed;
-    const size_t bytes = round_up_size(gate->panel_bytes, PANEL_ALIGNMENT);
-    return up->packed == gate->packed + bytes && gate->stride == 2 * bytes && up->stride == 2 * bytes;
+    return gate->packed == up->packed && (!gate->packed || (gate->layout.matrices == 2 && gate->layout.place == 0 && up->layout.place == 1));
 }
 
 static uint32_t least_common_multiple(uint32_t a, uint32_t b) {
@@ -89,11 +86,14 @@ static int lay_out_linear(backend *b, panel_linear *l, const step *s, const bool
         l->kinds[m->kind] = true;
     }
     l->alternate = s->glu != GLU_NONE && alternates(&l->matrix[0], &l->matrix[1]);
-    if (l->alternate && !l->matrix[0].packed) l->matrix[0].stride = l->matrix[1].stride = 2 * l->matrix[0].stride;
+    for (uint32_t i = 0; l->alternate && i < 2; i++) {
+        l->matrix[i].layout.matrices = 2;
+        l->matrix[i].layout.place = i;
+    }
     for (unsigned i = 0; i < l->n; i++) {
         l->matrix[i].first_granule = s->glu != GLU_NONE ? 0 : l->granules;      /* gate and up are worked on side by side */
         l->granules = l->matrix[i].first_granule + granules_of(l, i);
-        if (!l->matrix[i].packed) b->packed_bytes += (size_t)l->matrix[i].panels * l->matrix[i].stride / (l->alternate ? 2 : 1);
+        if (!l->matrix[i].packed) b->packed_bytes += panel_layout_bytes(&l->matrix[i].layout) / l->matrix[i].layout.matrices;
     }
     return 0;
 }
@@ -107,33 +107,32 @@ static void place_panels(backend *b) {
             panel_matrix *m = &l->matrix[j];
             if (m->source->panels.data) continue;
             m->packed = at;
-            at += l->alternate ? m->stride / 2 : (size_t)m->panels * m->stride;
+            if (!l->alternate || j) at += panel_layout_bytes(&m->layout);
         }
-        if (l->alternate && !l->matrix[0].source->panels.data) at = l->matrix[0].packed + (size_t)l->matrix[0].panels * l->matrix[0].stride;
     }
 }
 
 /* --- filling --- */
 
-/* The rows of a panel in the file. */
-static const void *rows_of(const panel_matrix *m, uint32_t panel, uint32_t *n_rows) {
+/* The rows of a panel in the file, at a section. */
+static const void *rows_of(const panel_matrix *m, uint32_t panel, const panel_section *section, uint32_t *n_rows) {
     const uint32_t row = panel * PANEL_ROWS, left = m->source->rows - row;
     *n_rows = left < PANEL_ROWS ? left : PANEL_ROWS;
-    return (const char *)m->source->data + (size_t)row * m->source->row_bytes;
+    return (const char *)m->source->data + (size_t)row * m->source->row_bytes + format_row_bytes(m->source->format, section->k);
 }
 
-static void pack_one(const backend *b, const panel_matrix *m, uint32_t panel, void *to) {
+void pack_section(const backend *b, const panel_matrix *m, uint32_t panel, const panel_section *section, void *to) {
     uint32_t n_rows;
-    const void *rows = rows_of(m, panel, &n_rows);
+    const void *rows = rows_of(m, panel, section, &n_rows);
     pack_fn *pack = m->panel == FORMAT_bf16 ? b->kernels->pack_as_bf16[m->source->format - formats] : b->kernels->pack[m->panel];
-    pack(to, rows, m->source->row_bytes, n_rows, m->source->n);
+    pack(to, rows, m->source->row_bytes, n_rows, section->n);
 }
 
-void pack_plain(const panel_matrix *m, uint32_t panel, void *to) {
+void pack_plain(const panel_matrix *m, uint32_t panel, const panel_section *section, void *to) {
     uint32_t n_rows;
-    const void *rows = rows_of(m, panel, &n_rows);
-    if (m->panel == FORMAT_bf16) format_pack_as_bf16(m->source->format, to, rows, m->source->row_bytes, n_rows, m->source->n);
-    else formats[m->panel].pack(to, rows, m->source->row_bytes, n_rows, m->source->n);
+    const void *rows = rows_of(m, panel, section, &n_rows);
+    if (m->panel == FORMAT_bf16) format_pack_as_bf16(m->source->format, to, rows, m->source->row_bytes, n_rows, section->n);
+    else formats[m->panel].pack(to, rows, m->source->row_bytes, n_rows, section->n);
 }
 
 static void drop_rows(const panel_matrix *m, uint32_t from_panel, uint32_t to_panel) {
@@ -160,7 +159,11 @@ static void fill_part(const backend *b, const panel_matrix *m, panel_range part)
     uint8_t *to = b->packed + (m->packed - b->packed);
     for (uint32_t p = part.from; p < part.to; p += step_panels) {
         const uint32_t end = part.to - p < step_panels ? part.to : p + step_panels;
-        for (uint32_t q = p; q < end; q++) pack_one(b, m, q, to + q * m->stride);
+        for (uint32_t q = p; q < end; q++)
+            for (size_t i = 0; i < panel_sections(&m->layout); i++) {
+                const panel_section s = panel_section_at(&m->layout, i);
+                pack_section(b, m, q, &s, to + s.offset + q * s.stride);
+            }
         drop_rows(m, p, end);
     }
 }
@@ -168,7 +171,10 @@ static void fill_part(const backend *b, const panel_matrix *m, panel_range part)
 /* A packed file's panels are there already; now their pages are in the page table, while the tokeniser is being made. */
 static void map_part(const panel_matrix *m, panel_range part) {
     const mapped_file *file = m->source->file;
-    if (file) mapped_file_touch(file, (size_t)(m->packed - file->data) + part.from * m->stride, (part.to - part.from) * m->stride);
+    for (size_t i = 0; file && i < panel_sections(&m->layout); i++) {
+        const panel_section s = panel_section_at(&m->layout, i);
+        mapped_file_touch(file, (size_t)(m->packed - file->data) + s.offset + part.from * s.stride, (part.to - part.from) * s.stride);
+    }
 }
 
 /* Each thread packs, or maps, the panels that it will later read, so that their pages are near it. */
@@ -212,10 +218,4 @@ int pack_weights(backend *b, error *err) {
     place_panels(b);
     team_run(b->team, fill_panels, b);
     return 0;
-}
-
-const void *pack_panels(const backend *b, const panel_matrix *m, uint32_t from, uint32_t to, size_t stride, uint8_t *scratch) {
-    if (m->packed) return m->packed + from * m->stride;
-    for (uint32_t p = from; p < to; p++) pack_one(b, m, p, scratch + (p - from) * stride);
-    return scratch;
 }

@@ -14,7 +14,9 @@ struct panel_streams {
 static void add_stream(panel_streams *s, const step *linear, const panel_linear *l, unsigned first, unsigned n) {
     panel_stream *stream = &s->list[s->n++];
     const panel_matrix *m = &l->matrix[first];
-    *stream = (panel_stream){ .n = n, .format = &formats[m->panel], .panels = m->panels, .panel_bytes = m->stride / (l->alternate ? 2 : 1) };
+    *stream = (panel_stream){ .layout = m->layout };
+    stream->layout.matrices = n;
+    stream->layout.place = 0;
     for (unsigned i = 0; i < n; i++) {
         stream->tensor[i] = linear->weight[first + i];
         s->matrix[stream->tensor[i]] = &l->matrix[first + i];
@@ -70,11 +72,13 @@ const panel_stream *panel_streams_list(const panel_streams *s, size_t *n) {
 
 team *panel_streams_team(const panel_streams *s) { return s->b->team; }
 
-void panel_streams_pack(const panel_streams *s, const panel_stream *stream, uint32_t from, uint32_t to, uint8_t *out) {
-    const size_t stride = stream->n * stream->panel_bytes;
-    for (unsigned i = 0; i < stream->n; i++, out += stream->panel_bytes) {
-        const panel_matrix *m = s->matrix[stream->tensor[i]];
-        pack_panels(s->b, m, from, to, stride, out);
-        for (uint32_t p = from; p < to; p++) memset(out + (p - from) * stride + m->panel_bytes, 0, stream->panel_bytes - m->panel_bytes);
-    }
+void panel_streams_pack(const panel_streams *s, const panel_stream *stream, size_t section, uint32_t from, uint32_t to, uint8_t *out) {
+    const panel_section part = panel_section_at(&stream->layout, section);
+    const size_t used = stream->layout.format->panel_bytes(part.n);
+    for (unsigned i = 0; i < stream->layout.matrices; i++, out += part.bytes)
+        for (uint32_t p = from; p < to; p++) {
+            uint8_t *panel = out + (p - from) * part.stride;
+            pack_section(s->b, s->matrix[stream->tensor[i]], p, &part, panel);
+            memset(panel + used, 0, part.bytes - used);
+        }
 }

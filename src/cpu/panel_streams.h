@@ -7,11 +7,8 @@
 enum { PANEL_STREAM_MATRICES = 2 };
 
 typedef struct {
-    unsigned      n;                                /* matrices: 1, or 2 that alternate */
-    tensor_id     tensor[PANEL_STREAM_MATRICES];    /* of the plan */
-    const format *format;                           /* of the panels, which bf16 is for dense weights that it holds */
-    uint32_t      panels;                           /* of each matrix */
-    size_t        panel_bytes;                      /* from one panel to the next: a multiple of 64, zeros behind what the format needs */
+    tensor_id    tensor[PANEL_STREAM_MATRICES];     /* of the plan: layout.matrices of them */
+    panel_layout layout;                            /* of the first; its format is bf16 for dense weights that bf16 holds */
 } panel_stream;
 
 typedef struct panel_streams panel_streams;
@@ -24,5 +21,6 @@ void panel_streams_free(panel_streams *s);
 const panel_stream *panel_streams_list(const panel_streams *s, size_t *n);
 team               *panel_streams_team(const panel_streams *s);
 
-/* Panels [from, to) of each matrix of a stream, as they follow each other in it. out: 64-byte aligned. Any thread. */
-void panel_streams_pack(const panel_streams *s, const panel_stream *stream, uint32_t from, uint32_t to, uint8_t *out);
+/* A section of panels [from, to) of each matrix of a stream, as they follow each other in it, with zeros behind what the format needs.
+ * out: 64-byte aligned. Any thread. */
+void panel_streams_pack(const panel_streams *s, const panel_stream *stream, size_t section, uint32_t from, uint32_t to, uint8_t *out);

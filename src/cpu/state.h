@@ -12,10 +12,10 @@ typedef struct {
     format_id       panel;          /* the format of its panels: bf16 for every dense matrix that bf16 holds */
     activation_kind kind;           /* what it multiplies */
     uint32_t        panels;
-    size_t          panel_bytes, stride;
+    panel_layout    layout;         /* where they lie */
     const matrix_tuning *tuning;    /* that of all matrices of this panel and shape */
     uint64_t        first_granule;  /* of its linear step: the granules of the matrices before it */
-    const uint8_t  *packed;         /* the first panel; NULL with --no-pack */
+    const uint8_t  *packed;         /* the start of the layout; NULL with --no-pack */
 } panel_matrix;
 
 /* The matrices of one linear step, packed one behind the other; gate and up, where their panels are alike, alternate panel by
@@ -105,11 +105,9 @@ int pack_weights(backend *b, error *err);
 typedef struct { uint32_t from, to; } panel_range;
 panel_range panel_part(const panel_linear *l, unsigned matrix, uint32_t thread, uint32_t n_threads);
 
-/* Panels [from, to) of m: the packed ones, m->stride apart, or else packed now into scratch, `stride` apart. */
-const void *pack_panels(const backend *b, const panel_matrix *m, uint32_t from, uint32_t to, size_t stride, uint8_t *scratch);
-
-/* One panel by the format's own plain code. */
-void pack_plain(const panel_matrix *m, uint32_t panel, void *to);
+/* A section of one panel, made of rows of the file; and the same by the format's own plain code. */
+void pack_section(const backend *b, const panel_matrix *m, uint32_t panel, const panel_section *section, void *to);
+void pack_plain(const panel_matrix *m, uint32_t panel, const panel_section *section, void *to);
 
 /* canary.c: RIDGE_E_INTERNAL where a kernel or packer that will be used is wrong. */
 int check_kernels(const backend *b, error *err);

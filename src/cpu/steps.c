@@ -108,9 +108,11 @@ static void ask_for_next_panels(const backend *b, size_t after, uint32_t thread)
         const panel_range part = panel_part(l, m, thread, team_size(b->team));
         if (part.from == part.to) continue;
         const panel_matrix *matrix = &l->matrix[m];
-        const size_t columns = b->n_tokens == 1 ? matrix->tuning->columns : 1, stride = l->alternate ? round_up_size(matrix->panel_bytes, 64) : matrix->stride;
+        const panel_section s = panel_section_at(&matrix->layout, 0);
+        const size_t columns = b->n_tokens == 1 ? matrix->tuning->columns : 1, stride = l->alternate ? s.bytes : s.stride;
+        const uint8_t *first = matrix->packed + s.offset + part.from * s.stride;
         for (size_t column = 0; column < columns; column++)
-            for (size_t k = 0; k < b->tuning.next_step_bytes / columns; k += 64) __builtin_prefetch(matrix->packed + part.from * matrix->stride + column * stride + k);
+            for (size_t k = 0; k < b->tuning.next_step_bytes / columns; k += 64) __builtin_prefetch(first + column * stride + k);
         return;
     }
 }

@@ -70,7 +70,7 @@ bool ridge_model_tensor(const ridge_model *m, size_t i, ridge_tensor_info *out) 
     const gguf_type_info *type = gguf_type(t->type);
     *out = (ridge_tensor_info){
         .name = t->name.text, .name_bytes = t->name.n, .type = type ? type->name : "?", .n_dimensions = t->n_dimensions, .bytes = t->bytes,
-        .panels = t->panels ? t->panels->format->name : NULL,
+        .panels = t->panels ? t->panels->layout.format->name : NULL,
     };
     for (int d = 0; d < GGUF_MAX_DIMENSIONS; d++) out->dimension[d] = t->dimension[d];
     return true;

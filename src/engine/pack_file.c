@@ -28,14 +28,13 @@ typedef struct {
     packed_matrix *matrix;          /* [n_matrices], slices of a tensor one behind the other */
     size_t         n_matrices;
     char         (*stream_name)[96];        /* [n_streams] */
-    size_t         largest_panel;   /* row_bytes() */
+    size_t         largest_panel;   /* a section of a panel of each matrix of a stream */
     gguf_output   *output;
     uint64_t       data_start;      /* in the file */
     uint64_t       data_bytes;
 } packer;
 
 static gguf_string text_of(const char *text) { return (gguf_string){ text, strlen(text) }; }
-static size_t row_bytes(const panel_stream *s) { return s->n * s->panel_bytes; }        /* a panel of each of its matrices */
 
 /* --- what the output holds --- */
 
@@ -50,8 +49,8 @@ static packed_matrix describe(const packer *p, size_t i, unsigned j) {
     const plan_tensor *t = &p->m->plan->tensor[s->tensor[j]];
     return (packed_matrix){
         .name = text_of(t->name), .stream = text_of(p->stream_name[i]), .type = p->m->weights.weight[s->tensor[j]].format->gguf_type,
-        .columns = t->n, .tensor_rows = t->file_rows, .first_row = t->first_row, .rows = t->rows, .panel_type = s->format->gguf_type,
-        .offset = (uint32_t)(j * s->panel_bytes), .stride = (uint32_t)row_bytes(s),
+        .columns = t->n, .tensor_rows = t->file_rows, .first_row = t->first_row, .rows = t->rows, .panel_type = s->layout.format->gguf_type,
+        .matrices = s->layout.matrices, .place = j,
     };
 }
 
@@ -66,11 +65,11 @@ static void list_matrices(packer *p) {
     const plan_tensor *tensor = p->m->plan->tensor;
     for (size_t i = 0; i < p->n_streams; i++) name_stream(p, i);
     for (size_t i = 0; i < p->n_streams; i++)
-        for (unsigned j = 0; j < p->stream[i].n; j++) {
+        for (unsigned j = 0; j < p->stream[i].layout.matrices; j++) {
             const char *name = tensor[p->stream[i].tensor[j]].name;
             if (listed(p, text_of(name))) continue;
             for (size_t k = i; k < p->n_streams; k++)
-                for (unsigned l = 0; l < p->stream[k].n; l++)
+                for (unsigned l = 0; l < p->stream[k].layout.matrices; l++)
                     if (!strcmp(tensor[p->stream[k].tensor[l]].name, name)) p->matrix[p->n_matrices++] = describe(p, k, l);
         }
 }
@@ -90,26 +89,23 @@ static void add_copies(packer *p, gguf_header *h) {
 static void add_streams(packer *p, gguf_header *h) {
     for (size_t i = 0; i < p->n_streams; i++) {
         const panel_stream *s = &p->stream[i];
-        const uint64_t dimension[] = { s->panel_bytes, (uint64_t)s->n * s->panels }, bytes = dimension[0] * dimension[1];
+        const uint64_t dimension[] = { panel_layout_panel_bytes(&s->layout), (uint64_t)s->layout.matrices * s->layout.panels }, bytes = dimension[0] * dimension[1];
         const uint64_t offset = gguf_write_tensor(h, text_of(p->stream_name[i]), TYPE_I8, 2, dimension, bytes);
         add_piece(p, (piece){ .stream = s, .offset = offset, .bytes = bytes });
-        if (row_bytes(s) > p->largest_panel) p->largest_panel = row_bytes(s);
+        const size_t panel = panel_section_at(&s->layout, 0).stride;
+        if (panel > p->largest_panel) p->largest_panel = panel;
     }
 }
 
 static int prepare(packer *p, gguf_header *h, error *err) {
     const gguf *g = p->m->file;
-    h->alignment = gguf_alignment(g) > PACKED_ALIGNMENT ? (uint32_t)gguf_alignment(g) : PACKED_ALIGNMENT;
+    h->alignment = gguf_alignment(g) > PANEL_ALIGNMENT ? (uint32_t)gguf_alignment(g) : PANEL_ALIGNMENT;
     p->stream = panel_streams_list(p->panels, &p->n_streams);
     const size_t n = p->n_streams + gguf_n_tensors(g);
     p->pieces = memory_new(n, sizeof *p->pieces);
     p->matrix = memory_new(p->n_streams * PANEL_STREAM_MATRICES, sizeof *p->matrix);
     p->stream_name = memory_new(p->n_streams, sizeof *p->stream_name);
     if (!p->pieces || !p->matrix || !p->stream_name) return fail_memory(err, n * sizeof *p->pieces, "a list of tensors");
-    for (size_t i = 0; i < p->n_streams; i++)
-        if (row_bytes(&p->stream[i]) > UINT32_MAX)
-            return fail(err, RIDGE_E_UNSUPPORTED, "%s: panels of %zu bytes are more than a packed file can describe",
-                        p->m->plan->tensor[p->stream[i].tensor[0]].name, p->stream[i].panel_bytes);
     list_matrices(p);
     rewrite_metadata(h, g, &(rewrite_number){ "general.alignment", h->alignment }, 1, NULL);
     gguf_packed_write(h, p->matrix, p->n_matrices);
@@ -121,20 +117,30 @@ static int prepare(packer *p, gguf_header *h, error *err) {
 
 /* --- the whole --- */
 
-/* Bytes [from, to) of a stream; a panel that is cut at either end is packed on the side. */
-static void pack_bytes(const packer *p, const panel_stream *s, uint64_t from, uint64_t to, uint8_t *out, uint8_t *side) {
-    const uint64_t row = row_bytes(s);
+/* Bytes [from, to) of a section of a stream; a panel that is cut at either end is packed on the side. */
+static void pack_section_bytes(const packer *p, const panel_stream *s, size_t section, uint64_t from, uint64_t to, uint8_t *out, uint8_t *side) {
+    const uint64_t row = panel_section_at(&s->layout, section).stride;
     while (from < to) {
         const uint64_t panel = from / row, skipped = from % row, whole = (to - from) / row;
         uint64_t n = whole * row;
-        if (!skipped && whole) panel_streams_pack(p->panels, s, (uint32_t)panel, (uint32_t)(panel + whole), out);
+        if (!skipped && whole) panel_streams_pack(p->panels, s, section, (uint32_t)panel, (uint32_t)(panel + whole), out);
         else {
             n = to - from < row - skipped ? to - from : row - skipped;
-            panel_streams_pack(p->panels, s, (uint32_t)panel, (uint32_t)panel + 1, side);
+            panel_streams_pack(p->panels, s, section, (uint32_t)panel, (uint32_t)panel + 1, side);
             memcpy(out, side + skipped, n);
         }
         from += n;
         out += n;
+    }
+}
+
+/* Bytes [from, to) of a stream. */
+static void pack_bytes(const packer *p, const panel_stream *s, uint64_t from, uint64_t to, uint8_t *out, uint8_t *side) {
+    for (size_t i = 0; i < panel_sections(&s->layout); i++) {
+        const panel_section section = panel_section_at(&s->layout, i);
+        const uint64_t start = section.offset, all = (uint64_t)s->layout.panels * section.stride;
+        const uint64_t first = from > start ? from : start, end = to < start + all ? to : start + all;
+        if (first < end) pack_section_bytes(p, s, i, first - start, end - start, out + (first - from), side);
     }
 }
 

@@ -5,7 +5,7 @@ enum { ROWS_LOOKED_AT = 4 };
 
 /* Rows from a matrix's whole length: those of a trained model tell. A packed file knows. */
 static bool looks_like_bf16(const weight *w) {
-    if (!w->data) return w->panels.format->arithmetic == ARITHMETIC_BF16;
+    if (!w->data) return w->panels.layout.format->arithmetic == ARITHMETIC_BF16;
     for (uint32_t i = 0; i < ROWS_LOOKED_AT; i++) {
         const uint64_t row = (uint64_t)w->rows * i / ROWS_LOOKED_AT;
         if (!format_row_fits_bf16(w->format, (const char *)w->data + row * w->row_bytes, w->n)) return false;

@@ -7,7 +7,7 @@
 #pragma once
 #include "base/error.h"
 #include "base/files.h"
-#include "formats/format.h"
+#include "formats/layout.h"
 
 enum { GGUF_MAX_DIMENSIONS = 4 };
 
@@ -31,9 +31,8 @@ typedef struct {
 /* Rows [first_row, first_row + rows) of a tensor as panels of 16 rows (formats/format.h). */
 typedef struct {
     uint32_t             first_row, rows;
-    const format        *format;        /* of the panels: the tensor's own, or bf16 where that holds every value of a dense one */
-    size_t               stride;        /* bytes from one panel to the next: a multiple of 64 */
-    const unsigned char *data;          /* the first panel: inside the mapping, 64-byte aligned */
+    panel_layout         layout;        /* its format: the tensor's own, or bf16 where that holds every value of a dense one */
+    const unsigned char *data;          /* the start of the layout: inside the mapping, 64-byte aligned */
 } gguf_panels;
 
 typedef struct {

@@ -154,18 +154,17 @@ static int find_panels(reader *r, const packed_matrix *m, gguf_panels *out, cons
     char name[GGUF_NAME_TEXT];
     if (!t || t->type != TYPE_I8)
         return bad_matrix(r, RIDGE_E_BAD_FILE, m, "tensor %s, which should hold its panels, is %s", gguf_name_text(m->stream, name), t ? "of another type than i8" : "missing");
-    if ((uintptr_t)t->data % PACKED_ALIGNMENT)
-        return bad_matrix(r, RIDGE_E_BAD_FILE, m, "its panels begin at %" PRIu64 ", which is no multiple of %d", t->offset, PACKED_ALIGNMENT);
-    const uint64_t panel_bytes = p->panel_bytes(m->columns), panels = panels_of(m);
-    if (m->offset % PACKED_ALIGNMENT || m->stride % PACKED_ALIGNMENT || m->stride < panel_bytes)
-        return bad_matrix(r, RIDGE_E_BAD_FILE, m, "its panels of %" PRIu64 " bytes cannot begin %" PRIu32 " bytes in and lie %" PRIu32 " apart",
-                          panel_bytes, m->offset, m->stride);
-    const uint64_t end = m->offset + (panels - 1) * m->stride + panel_bytes;        /* below 2^61: each factor is below 2^32, and panels below 2^28 */
-    if (end > t->bytes)
-        return bad_matrix(r, RIDGE_E_BAD_FILE, m, "its panels end %" PRIu64 " bytes in, but tensor %s has %" PRIu64 "; the file is damaged",
-                          end, gguf_name_text(m->stream, name), t->bytes);
+    if ((uintptr_t)t->data % PANEL_ALIGNMENT)
+        return bad_matrix(r, RIDGE_E_BAD_FILE, m, "its panels begin at %" PRIu64 ", which is no multiple of %d", t->offset, PANEL_ALIGNMENT);
+    if (m->matrices < 1 || m->matrices > 2 || m->place >= m->matrices)
+        return bad_matrix(r, RIDGE_E_BAD_FILE, m, "it cannot be number %" PRIu32 " of %" PRIu32 " matrices that take turns", m->place, m->matrices);
+    const panel_layout layout = { .format = p, .n = m->columns, .panels = (uint32_t)panels_of(m), .matrices = m->matrices, .place = m->place };
+    const uint64_t panels = panels_of(m) * m->matrices;
+    if (p->panel_bytes(m->columns) > t->bytes || panel_layout_panel_bytes(&layout) > t->bytes / panels)
+        return bad_matrix(r, RIDGE_E_BAD_FILE, m, "%" PRIu64 " panels of %zu bytes do not fit tensor %s, which has %" PRIu64 " bytes; the file is damaged",
+                          panels, p->panel_bytes(m->columns), gguf_name_text(m->stream, name), t->bytes);
     r->holds_panels[t - r->tensors] = true;
-    *out = (gguf_panels){ .first_row = m->first_row, .rows = m->rows, .format = p, .stride = m->stride, .data = t->data + m->offset };
+    *out = (gguf_panels){ .first_row = m->first_row, .rows = m->rows, .layout = layout, .data = t->data };
     *holder = t;
     return 0;
 }
@@ -177,7 +176,7 @@ static int add_matrix(reader *r, size_t i) {
     const gguf_tensor *holder = NULL;
     const int code = find_panels(r, m, &out->panels[i], &holder);
     if (code) return code;
-    const uint64_t bytes = panels_of(m) * out->panels[i].format->panel_bytes(m->columns);
+    const uint64_t bytes = panels_of(m) * out->panels[i].layout.format->panel_bytes(m->columns);
     gguf_tensor *last = out->n_tensors ? &out->tensors[out->n_tensors - 1] : NULL;
     if (before && before->name.n == m->name.n && !memcmp(before->name.text, m->name.text, m->name.n)) {
         if (before->type != m->type || before->columns != m->columns || before->tensor_rows != m->tensor_rows)
@@ -188,7 +187,7 @@ static int add_matrix(reader *r, size_t i) {
     }
     out->tensors[out->n_tensors++] = (gguf_tensor){
         .name = m->name, .type = m->type, .n_dimensions = 2, .dimension = { m->columns, m->tensor_rows, 1, 1 },
-        .part = holder->part, .offset = holder->offset + m->offset, .bytes = bytes, .panels = &out->panels[i], .n_panels = 1,
+        .part = holder->part, .offset = holder->offset + panel_section_at(&out->panels[i].layout, 0).offset, .bytes = bytes, .panels = &out->panels[i], .n_panels = 1,
     };
     return 0;
 }

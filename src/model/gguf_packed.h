@@ -4,7 +4,7 @@
 #include "model/gguf_parse.h"
 #include "model/gguf_write.h"
 
-enum { PACKED_VERSION = 2, PACKED_ALIGNMENT = 64 };
+enum { PACKED_VERSION = 3 };
 
 /* Tensors that hold panels are called so, and behind it the name of the first matrix in them. */
 #define PACKED_STREAM_PREFIX "ridge.panels."
@@ -17,8 +17,8 @@ enum { PACKED_VERSION = 2, PACKED_ALIGNMENT = 64 };
     X(first_row,   "first_rows")    /* the matrix is a slice of it, */                                  \
     X(rows,        "rows")          /* mostly all of it */                                              \
     X(panel_type,  "panel_types")   /* of the panels: `type`, or bf16's number */                       \
-    X(offset,      "offsets")       /* of the first panel in the stream, */                             \
-    X(stride,      "strides")       /* and from each to the next: multiples of 64 bytes */
+    X(matrices,    "matrices")      /* that take turns in the stream: 1 or 2 */                         \
+    X(place,       "places")        /* of this one among them: 0 or 1 */
 
 /* A matrix of the original: all rows of a tensor, or those that the plan takes as one. */
 typedef struct {

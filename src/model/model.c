@@ -51,7 +51,7 @@ static int resolve_panels(weight *w, const gguf_tensor *t, const plan_tensor *wa
     for (size_t i = 0; i < t->n_panels && !want->is_vector; i++) {
         const gguf_panels *p = &t->panels[i];
         if (p->first_row != want->first_row || p->rows != want->rows) continue;
-        w->panels = (weight_panels){ .format = p->format, .data = p->data, .stride = p->stride };
+        w->panels = (weight_panels){ .layout = p->layout, .data = p->data };
         return 0;
     }
     return fail(err, RIDGE_E_BAD_FILE, "%s: this packed file has no panels of rows %u to %u; pack the original file again.",

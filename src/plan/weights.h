@@ -1,14 +1,13 @@
 /* The bytes of a plan's tensors: what the model loader found, what backends pack or read. */
 #pragma once
 #include "base/files.h"
-#include "formats/unpack.h"
+#include "formats/layout.h"
 #include "plan/plan.h"
 
 /* A matrix as panels of 16 rows (formats/format.h), from a packed file: what the CPU backend would otherwise make of its rows. */
 typedef struct {
-    const format *format;               /* of the panels: the tensor's, or bf16 where that holds every value of a dense one */
-    const void   *data;                 /* the first panel, 64-byte aligned; NULL: there are rows instead */
-    size_t        stride;               /* bytes from one panel to the next: a multiple of 64 */
+    panel_layout layout;                /* its format: the tensor's, or bf16 where that holds every value of a dense one */
+    const void  *data;                  /* the start of the layout, 64-byte aligned; NULL: there are rows instead */
 } weight_panels;
 
 /* One tensor of the plan. Borrowed from the mapped file, for as long as the model lives. */
@@ -27,5 +26,5 @@ typedef struct { const weight *weight; size_t n; } weights;
 /* The values of row i of a matrix: y [w->n], the same bits whether the file has rows or panels. */
 static inline void weight_row(const weight *w, size_t i, float *y) {
     if (w->data) w->format->dequantize(y, (const char *)w->data + i * w->row_bytes, w->n);
-    else format_panel_row(w->panels.format, y, (const char *)w->panels.data + i / PANEL_ROWS * w->panels.stride, i % PANEL_ROWS, w->n);
+    else panel_layout_row(&w->panels.layout, y, w->panels.data, i);
 }

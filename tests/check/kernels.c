@@ -63,6 +63,26 @@ static void complain(const matmul_case *c, const char *isa, const char *what) {
     failures++;
 }
 
+/* As one call, or as two for the sections that the panels are made of: the second goes on from the first. */
+static void multiply_in(int calls, const cpu_kernels *k, const matmul_case *c, const matmul_args *whole) {
+    const format *panel = &formats[c->panel];
+    if (calls == 1) {
+        k->matmul[c->panel][c->kind](whole);
+        return;
+    }
+    const size_t first = c->n / panel->block_k / 2 * panel->block_k;
+    activations x = *whole->x;
+    matmul_args m = *whole;
+    m.x = &x;
+    x.n = first;
+    k->matmul[c->panel][c->kind](&m);
+    x.n = c->n - first;
+    x.data = (const char *)x.data + kernels_activation_bytes(k, c->kind, first);
+    m.w = (const char *)m.w + panel->panel_bytes(first);
+    m.goes_on = true;
+    k->matmul[c->panel][c->kind](&m);
+}
+
 static double check_matmul(const matmul_case *c) {
     const format *f = &formats[c->file];
     const size_t panel_bytes = formats[c->panel].panel_bytes(c->n), stride = panel_bytes + c->gap;
@@ -87,11 +107,14 @@ static double check_matmul(const matmul_case *c) {
         if (!k->supported()) continue;
         a = tokens_for(&x, k, c->kind);
         m.y = got;
-        for (m.tokens = 1; m.tokens <= MOST_TOKENS; m.tokens++) {
+        const int most_calls = formats[c->panel].block_k > 1 && c->n / formats[c->panel].block_k > 1 ? 2 : 1;
+        for (size_t way = 0; way < (size_t)most_calls * MOST_TOKENS; way++) {
+            const int calls = 1 + (int)(way / MOST_TOKENS);
+            m.tokens = 1 + way % MOST_TOKENS;
             m.panels = 1 + m.tokens % panels;                       /* any number of panels: the same bits, and nothing else is written */
             if (m.tokens == MOST_TOKENS) m.panels = panels;
             memset(got, -1, bytes);
-            k->matmul[c->panel][c->kind](&m);
+            multiply_in(calls, k, c, &m);
             for (size_t t = 0; t < MOST_TOKENS; t++) {
                 const size_t written = t < m.tokens ? m.panels * PANEL_ROWS : 0;
                 for (size_t r = 0; r < ldy; r++) {
@@ -100,7 +123,7 @@ static double check_matmul(const matmul_case *c) {
                     if (r < written) memcpy(&e, want + t * ldy + r, 4);
                     if (g != e) {
                         char what[100];
-                        snprintf(what, sizeof what, "%zu tokens, %zu panels: token %zu, row %zu is %08x, not %08x", m.tokens, m.panels, t, r, g, e);
+                        snprintf(what, sizeof what, "%zu tokens, %zu panels, calls %d: token %zu, row %zu is %08x, not %08x", m.tokens, m.panels, calls, t, r, g, e);
                         complain(c, k->name, what);
                         goto next;
                     }

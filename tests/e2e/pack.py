@@ -65,7 +65,7 @@ class Pack(unittest.TestCase):
 
     def test_info_says_what_it_is(self):
         before, after = (json.loads(ridge("info", "-m", m, "--json")[0]) for m in (MODEL, PACKED))
-        self.assertEqual(after["packed_version"], 2)
+        self.assertEqual(after["packed_version"], 3)
         self.assertNotIn("packed_version", before)
         shown = [{t["name"]: (t["type"], t["shape"]) for t in i["tensors"]} for i in (before, after)]
         self.assertEqual(shown[0], shown[1])
@@ -73,7 +73,7 @@ class Pack(unittest.TestCase):
         self.assertEqual({k: v for k, v in before["metadata"].items() if k not in ours},
                          {k: v for k, v in after["metadata"].items() if not k.startswith("ridge.pack.") and k not in ours})
         self.assertIn("for Ridge alone", after["metadata"]["ridge.pack.note"])
-        self.assertIn("packed        for Ridge, version 2", ridge("info", "-m", PACKED)[0].decode())
+        self.assertIn("packed        for Ridge, version 3", ridge("info", "-m", PACKED)[0].decode())
 
     def test_dense_weights_that_bf16_holds_are_kept_so(self):
         ridge("quantize", MODEL, path("bf16"), "bf16", "-q")
@@ -137,12 +137,12 @@ class Pack(unittest.TestCase):
         for name, data, code, sentence in (
             ("truncated", whole[:-8192], 2, "truncated"),
             ("cut in its keys", whole[:2000], 2, "offset"),
-            ("newer", changed("ridge.pack.version", 3), 4, "packed by a newer Ridge, in version 3"),
-            ("older", changed("ridge.pack.version", 1), 4, "packed by an older Ridge, in version 1"),
+            ("newer", changed("ridge.pack.version", 4), 4, "packed by a newer Ridge, in version 4"),
+            ("older", changed("ridge.pack.version", 2), 4, "packed by an older Ridge, in version 2"),
             ("no version", changed("ridge.pack.version", 0), 2, "ridge.pack.version"),
             ("other panels", changed("ridge.pack.panel_rows", 8), 2, "panels of 8 rows"),
-            ("panels too far apart", changed("ridge.pack.strides", 1 << 20, 16), 2, "the file is damaged"),
-            ("panels too near", changed("ridge.pack.strides", 64, 16), 2, "lie 64 apart"),
+            ("panels too large", changed("ridge.pack.columns", 1 << 20, 16), 2, "the file is damaged"),
+            ("a third of two", changed("ridge.pack.matrices", 3, 16), 2, "of 3 matrices that take turns"),
             ("a key is gone", whole.replace(b"ridge.pack.rows", b"ridge.pack.rowz"), 2, "'ridge.pack.rows' is missing"),
         ):
             with self.subTest(name):

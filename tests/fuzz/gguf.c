@@ -58,11 +58,10 @@ static void read_panels(const gguf *g, const gguf_tensor *t) {
     CHECK(row);
     for (size_t i = 0; i < t->n_panels; i++) {
         const gguf_panels *p = &t->panels[i];
-        CHECK((uint64_t)p->first_row + p->rows <= t->dimension[1] && p->rows && (uintptr_t)p->data % 64 == 0 && p->stride % 64 == 0);
+        CHECK((uint64_t)p->first_row + p->rows <= t->dimension[1] && p->rows && (uintptr_t)p->data % 64 == 0 && p->layout.n == n);
+        CHECK(p->data >= file->data && panel_layout_bytes(&p->layout) <= (size_t)(file->data + file->size - p->data));
         for (size_t r = 0; r < p->rows; r++) {
-            const unsigned char *panel = p->data + r / PANEL_ROWS * p->stride;
-            CHECK(panel >= file->data && p->format->panel_bytes(n) <= (size_t)(file->data + file->size - panel));
-            format_panel_row(p->format, row, panel, r % PANEL_ROWS, n);
+            panel_layout_row(&p->layout, row, p->data, r);
             sum += (double)row[0];
         }
     }
@@ -128,15 +127,16 @@ static void build_small(buffer *file) {
     gguf_writer_free(&w);
 }
 
-/* A packed file: gate and up in one stream, a dense matrix kept as bf16 in another, in two slices, and a vector. */
+/* A packed file: gate and up in one stream, a dense matrix kept as bf16 in two slices, one whose rows are two sections, and a vector. */
 static void build_packed(buffer *file) {
-    enum { N = 64, GATE_PANEL = 1088, SLICE_PANEL = 2048 };
+    enum { N = 64, DOWN = 1056, GATE_PANEL = 1088, SLICE_PANEL = 2048, DOWN_PANEL = 9536 };
     const packed_matrix matrices[] = {
-#define M(called, held, ...) { .name = { called, sizeof called - 1 }, .stream = { held, sizeof held - 1 }, .columns = N, __VA_ARGS__ }
-        M("gate", "ridge.panels.gate", .type = 8, .tensor_rows = 40, .rows = 40, .panel_type = 8, .offset = 0, .stride = 2 * GATE_PANEL),
-        M("up", "ridge.panels.gate", .type = 8, .tensor_rows = 40, .rows = 40, .panel_type = 8, .offset = GATE_PANEL, .stride = 2 * GATE_PANEL),
-        M("qk", "ridge.panels.q", .type = 1, .tensor_rows = 48, .rows = 16, .panel_type = 30, .stride = SLICE_PANEL),
-        M("qk", "ridge.panels.k", .type = 1, .tensor_rows = 48, .first_row = 16, .rows = 32, .panel_type = 30, .stride = SLICE_PANEL),
+#define M(called, held, ...) { .name = { called, sizeof called - 1 }, .stream = { held, sizeof held - 1 }, __VA_ARGS__ }
+        M("gate", "ridge.panels.gate", .columns = N, .type = 8, .tensor_rows = 40, .rows = 40, .panel_type = 8, .matrices = 2, .place = 0),
+        M("up", "ridge.panels.gate", .columns = N, .type = 8, .tensor_rows = 40, .rows = 40, .panel_type = 8, .matrices = 2, .place = 1),
+        M("qk", "ridge.panels.q", .columns = N, .type = 1, .tensor_rows = 48, .rows = 16, .panel_type = 30, .matrices = 1),
+        M("qk", "ridge.panels.k", .columns = N, .type = 1, .tensor_rows = 48, .first_row = 16, .rows = 32, .panel_type = 30, .matrices = 1),
+        M("down", "ridge.panels.down", .columns = DOWN, .type = 2, .tensor_rows = 20, .rows = 20, .panel_type = 2, .matrices = 1),
 #undef M
     };
     gguf_header h = {0};
@@ -150,6 +150,7 @@ static void build_packed(buffer *file) {
     gguf_writer_tensor(&w, "ridge.panels.gate", 24, 2, (const uint64_t[]){ GATE_PANEL, 6 }, NULL, 6 * GATE_PANEL);
     gguf_writer_tensor(&w, "ridge.panels.q", 24, 2, (const uint64_t[]){ SLICE_PANEL, 1 }, NULL, SLICE_PANEL);
     gguf_writer_tensor(&w, "ridge.panels.k", 24, 2, (const uint64_t[]){ SLICE_PANEL, 2 }, NULL, 2 * SLICE_PANEL);
+    gguf_writer_tensor(&w, "ridge.panels.down", 24, 2, (const uint64_t[]){ DOWN_PANEL, 2 }, NULL, 2 * DOWN_PANEL);
     gguf_writer_build(&w, file);
     gguf_writer_free(&w);
 }
@@ -158,7 +159,7 @@ static void replay_packed(void) {
     buffer file = {0};
     build_packed(&file);
     const uint8_t *data = (const uint8_t *)file.data;
-    const size_t opened_before = opened, refused_before = refused, head = file.n - (6 * 1088 + 3 * 2048);      /* all before the panels */
+    const size_t opened_before = opened, refused_before = refused, head = file.n - (6 * 1088 + 3 * 2048 + 2 * 9536);      /* all before the panels */
     LLVMFuzzerTestOneInput(data, file.n);
     CHECK(opened == opened_before + 1 && refused == refused_before);
     replay_truncations(data, head);

@@ -284,6 +284,20 @@ static void odd_shapes(void **state) {
     all_ways(&m);
 }
 
+static void rows_of_several_sections(void **state) {
+    (void)state;
+    tiny_model m = tiny_model_default("llama");
+    m.hidden = 1280;
+    m.head = 32;
+    m.n_heads = 2;
+    m.n_kv_heads = 1;
+    m.ff = 1056;
+    m.n_layers = 1;
+    m.weights = FORMAT_q4_k;                        /* gate and up take turns */
+    m.others = FORMAT_q8_0;
+    all_ways(&m);
+}
+
 static void columns_are_1_2_4_or_8(void **state) {
     (void)state;
     static const char *const wrong[] = { "3", "0", "16", "two", "-1" };
@@ -307,6 +321,7 @@ int main(void) {
         cmocka_unit_test(dense_weights_that_bf16_holds),
         cmocka_unit_test(every_architecture),
         cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(rows_of_several_sections),
         cmocka_unit_test(every_cache_type),
         cmocka_unit_test(columns_are_1_2_4_or_8),
     };
