@@ -53,7 +53,9 @@ WORD int    dots_span(int most, int least) {
     return dots_are_wide(most, least) || 32767 / sum >= 8 ? 8 : 32767 / sum >= 4 ? 4 : 32767 / sum >= 2 ? 2 : 1;
 }
 WORD dots   dots_from(ints s, int most, int least)  { return dots_are_wide(most, least) ? s : ints_set(0); }
-WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) {
+WORD dots   dots_add(dots d, codes c, const char *four, int most, int least) {
+    int32_t x4;
+    memcpy(&x4, four, sizeof x4);
     const __m256i x = _mm256_set1_epi32(x4);
     if (DOT_VNNI) {
         BOTH d.h[i] = dpbusd(d.h[i], c.h[i], x);

@@ -44,7 +44,11 @@ typedef ints dots;
 WORD int    dots_span(int most, int least)          { return 8; }
 WORD bool   dots_are_centred(int most, int least)   { return false; }
 WORD dots   dots_from(ints s, int most, int least)  { return s; }
-WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) { return _mm512_dpbusd_epi32(d, c, _mm512_set1_epi32(x4)); }
+/* In assembly, because gcc 12 does not know that vpdpbusd takes four bytes of memory for all lanes, and makes two instructions of it. */
+WORD dots   dots_add(dots d, codes c, const char *four, int most, int least) {
+    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(d) : "v"(c), "m"(*(const char (*)[4])four));
+    return d;
+}
 WORD ints   dots_into(ints s, dots d, int most, int least) { return d; }
 
 WORD floats floats_set(float x)                     { return _mm512_set1_ps(x); }

@@ -33,15 +33,15 @@ WORD ints   ints_add(ints a, ints b)                { ROWS a.v[r] += b.v[r]; ret
 WORD ints   ints_shift_left(ints a, int by)         { ROWS a.v[r] = (int32_t)((uint32_t)a.v[r] << by); return a; }
 WORD ints   ints_shift_right(ints a, int by)        { ROWS a.v[r] >>= by; return a; }
 /* s + sums of code * int8, exact: dots_from(s), up to dots_span groups of four k each by dots_add, dots_into(s, them), so that an ISA may sum in
- * less than 32 bits in between. most: the largest code; least: the least int8, -127 or -128; both constant. Where dots_are_centred, dots_add
- * takes code - 128. */
+ * less than 32 bits in between. four: int8 in memory; most: the largest code; least: the least int8, -127 or -128; both constant. Where
+ * dots_are_centred, dots_add takes code - 128. */
 typedef ints dots;
 WORD int    dots_span(int most, int least)          { return 8; }
 WORD bool   dots_are_centred(int most, int least)   { return false; }
 WORD dots   dots_from(ints s, int most, int least)  { return s; }
-WORD dots   dots_add(dots d, codes c, int32_t x4, int most, int least) {
+WORD dots   dots_add(dots d, codes c, const char *four, int most, int least) {
     int8_t x[4];
-    memcpy(x, &x4, 4);
+    memcpy(x, four, 4);
     ROWS for (int j = 0; j < 4; j++) d.v[r] += c.v[r][j] * x[j];
     return d;
 }
