@@ -77,7 +77,7 @@ static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool
             .w = m->packed ? m->packed + s.offset + p->panel * s.stride : pack_piece(c, p, matrix, matrices, &s),
             .panels = p->panels * matrices, .panel_stride = m->packed && !alternate ? s.stride : s.bytes,
             .x = &x, .tokens = p->rows, .y = y, .ldy = p->ldy, .goes_on = i > 0,
-            .prefetch_bytes = m->tuning->prefetch_bytes, .columns = m->tuning->columns,
+            .prefetch_bytes = p->rows > 2 ? c->b->tuning.few_prefetch_bytes : m->tuning->prefetch_bytes, .columns = m->tuning->columns,
         });
     }
 }

@@ -9,6 +9,7 @@
 #define MODEL_KNOBS(X)                                                                                                          \
     X(next_step_bytes, DECODE, 16384, "bytes of the next step's panels that are asked for before a barrier")                    \
     X(own_rows,        FEW,    4,     "up to so many tokens each thread prepares all activations itself")                       \
+    X(few_prefetch_bytes, FEW, 4096,  "bytes that three tokens and more ask for ahead")                                         \
     X(chunk_floats,    PROMPT, 65536, "results of a chunk of panels and tokens")                                                \
     X(group_panels,    PROMPT, 8,     "panels that a chunk has before it gets more tokens")                                     \
     X(most_panels,     PROMPT, 256,   "panels that a chunk has at most")
@@ -18,12 +19,13 @@ static const uint32_t
     prefetch_bytes_values[]  = { 0, 512, 1024, 2048, 4096, 8192, 16384 },
     next_step_bytes_values[] = { 0, 4096, 16384, 65536 },
     own_rows_values[]        = { 0, 1, 2, 4, TUNING_MOST_OWN_ROWS },
+    few_prefetch_bytes_values[] = { 512, 2048, 4096, 6144, 8192, 16384 },
     chunk_floats_values[]    = { 16384, 32768, 65536, 131072, TUNING_MOST_CHUNK_FLOATS },
     group_panels_values[]    = { 4, 8, 16 },
     most_panels_values[]     = { 64, 128, 256, 512 };
 
 enum {
-    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512,
+    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512, AMD_FEW_PREFETCH_BYTES = 6144,
 #define COUNT(...) + 1
     N_MODEL_KNOBS = 0 MODEL_KNOBS(COUNT),
     KNOBS_OF_MATRIX = 2,
@@ -32,7 +34,8 @@ enum {
 #define VALUES(list) .candidates = list, .n_candidates = sizeof list / sizeof *list
 
 /* Panels side by side: eight short streams suit Intel's servers; one long one suits AMD's, which follow it by themselves and only want to be
- * told of the next panel (docs/performance.md). The streams together look as far ahead as one would. */
+ * told of the next panel (docs/performance.md); but where several tokens keep the arithmetic busy, asking far ahead keeps the memory busy too.
+ * The streams together look as far ahead as one would. */
 int tuning_defaults(cpu_tuning *t, error *err) {
     *t = (cpu_tuning){
 #define DEFAULT(name, use, value, meaning) .name = value,
@@ -47,7 +50,10 @@ int tuning_defaults(cpu_tuning *t, error *err) {
     }
 #ifdef __x86_64__
     else if (__builtin_cpu_is("amd")) t->columns = 1;
-    if (__builtin_cpu_is("amd")) t->prefetch_bytes = AMD_PREFETCH_BYTES;
+    if (__builtin_cpu_is("amd")) {
+        t->prefetch_bytes = AMD_PREFETCH_BYTES;
+        t->few_prefetch_bytes = AMD_FEW_PREFETCH_BYTES;
+    }
 #endif
     return 0;
 }

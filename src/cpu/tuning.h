@@ -22,6 +22,7 @@ typedef struct {
     uint32_t       columns, prefetch_bytes;     /* what matrices start with */
     bool           columns_fixed;               /* by RIDGE_GEMV_COLS */
     uint32_t       next_step_bytes;             /* of the next linear step's panels, asked for before a barrier */
+    uint32_t       few_prefetch_bytes;          /* how far ahead panels are asked for by a few tokens, but more than two */
     uint32_t       own_rows;                    /* up to so many rows each thread prepares activations itself instead of waiting for the others */
     uint32_t       chunk_floats;                /* most results that one call of a kernel leaves, before the epilogue */
     uint32_t       group_panels;                /* panels in a call that kernels for many tokens work best with */

@@ -67,7 +67,7 @@ def choices_change_no_bit():
     assert logits("-t", "2") == usual
     with open(record) as f:
         root = json.load(f)
-    other = {"columns": 2, "prefetch_bytes": 1024, "next_step_bytes": 65536, "own_rows": 8, "chunk_floats": 16384, "group_panels": 16, "most_panels": 64}
+    other = {"columns": 2, "prefetch_bytes": 1024, "next_step_bytes": 65536, "own_rows": 8, "few_prefetch_bytes": 2048, "chunk_floats": 16384, "group_panels": 16, "most_panels": 64}
     (machine,) = root["machines"].values()
     (backend,) = machine["backends"].values()
     for choice in backend["choices"]:
