@@ -166,8 +166,8 @@ static int new_scratch(backend *b, error *err) {
         const size_t bytes = round_up_size(kernels_activation_bytes(b->kernels, l->matrix[0].kind, l->matrix[0].source->n), 64);
         if (bytes > handed_on) handed_on = bytes;
     }
-    all = all && (b->handed_on = new_aligned(b, b->options.max_tokens * handed_on)) != NULL;
-    return all ? 0 : fail_memory(err, b->options.max_tokens * (widest_activation(b, 0, true) + handed_on), "working memory");
+    all = all && (b->handed_on = new_aligned(b, TUNING_MOST_OWN_ROWS * handed_on)) != NULL;
+    return all ? 0 : fail_memory(err, b->options.max_tokens * widest_activation(b, 0, true), "working memory");
 }
 
 static int new_kv(backend *b, error *err) {

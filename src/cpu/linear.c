@@ -35,20 +35,23 @@ static void prepare_row(const linear_call *c, uint32_t row, uint8_t *const to[AC
         if (c->l->kinds[kind]) b->kernels->rows.prepare[kind](to[kind] + row * c->token_bytes[kind], x, n);
 }
 
-/* A few rows are prepared by every thread for itself, which costs less than waiting; many are shared out. */
+/* A few rows: each thread prepares what it needs itself, which costs less than waiting, and a GLU's result is handed on prepared. Many rows
+ * are shared out: handing them on would scatter a few units of each, which costs more than it saves. */
+static bool few_rows(const linear_call *c) { return c->rows <= c->b->tuning.own_rows; }
+
 static void prologue(linear_call *c, uint32_t thread) {
     backend *b = c->b;
     const size_t n = b->plan->value[c->s->in[0]].width;
-    const bool own = c->rows <= b->tuning.own_rows && !c->l->input_ready;
+    const bool own = few_rows(c), ready = own && c->l->input_ready;
     uint8_t *to[ACTIVATION_COUNT] = {0}, *free_bytes = c->scratch->prepared;
     for (int kind = 0; kind < ACTIVATION_COUNT; kind++) {
         if (!c->l->kinds[kind]) continue;
         c->token_bytes[kind] = round_up_size(kernels_activation_bytes(b->kernels, kind, n), 64);
-        to[kind] = c->l->input_ready ? b->handed_on : own ? free_bytes : b->prepared[kind];
+        to[kind] = ready ? b->handed_on : own ? free_bytes : b->prepared[kind];
         free_bytes += c->rows * c->token_bytes[kind];
         c->prepared[kind] = to[kind];
     }
-    if (c->l->input_ready) return;
+    if (ready) return;
     uint64_t from = 0, end = c->rows;
     if (!own) team_part(c->rows, thread, team_size(b->team), &from, &end);
     for (uint64_t row = from; row < end; row++) prepare_row(c, (uint32_t)row, to);
@@ -134,7 +137,7 @@ static void finish_glu(const linear_call *c, const piece *p) {
     glu_fn *glu = c->s->glu == GLU_SILU ? b->kernels->rows.glu_silu : b->kernels->rows.glu_gelu;
     const float *up = p->y + (alternate ? PANEL_ROWS : (size_t)p->panels * PANEL_ROWS);
     const size_t stride = alternate ? 2 * PANEL_ROWS : PANEL_ROWS;
-    if (c->l->output_kind != ACTIVATION_COUNT) { hand_on(c, p, glu, p->y, up, stride); return; }
+    if (c->l->output_kind != ACTIVATION_COUNT && few_rows(c)) { hand_on(c, p, glu, p->y, up, stride); return; }
     for (uint32_t r = 0; r < p->rows; r++)
         glu(value_row(b, c->s->out[0], p->row + r) + (size_t)p->panel * PANEL_ROWS, p->y + r * p->ldy, up + r * p->ldy, p->panels, stride);
 }
@@ -218,14 +221,22 @@ void run_linear(backend *b, const step *s, uint32_t thread) {
 
 /* --- results handed on --- */
 
-/* The only step that reads v, or NULL. */
-static const step *only_reader(const plan *p, value_id v) {
+static bool writes(const step *s, value_id v) {
+    for (unsigned i = 0; i < PLAN_MAX_WEIGHTS; i++)
+        if (s->out[i] == v) return true;
+    return false;
+}
+
+/* The only step that reads what step `writer` leaves in v, before another one writes v (each layer does), or NULL. */
+static const step *only_reader(const plan *p, size_t writer, value_id v) {
     const step *reader = NULL;
-    for (size_t i = 0; i < p->n_steps; i++) {
+    for (size_t i = writer + 1; i < p->n_steps; i++) {
         const step *s = &p->step[i];
-        if (s->in[0] != v && s->in[1] != v && s->add != v) continue;
-        if (reader) return NULL;
-        reader = s;
+        if (s->in[0] == v || s->in[1] == v || s->add == v) {
+            if (reader) return NULL;
+            reader = s;
+        }
+        if (writes(s, v)) break;
     }
     return reader;
 }
@@ -236,7 +247,7 @@ void link_steps(backend *b) {
     for (size_t i = 0; i < p->n_steps; i++) {
         const step *s = &p->step[i];
         if (s->kind != STEP_linear || s->glu == GLU_NONE || p->value[s->out[0]].width % UNIT) continue;
-        const step *next = only_reader(p, s->out[0]);
+        const step *next = only_reader(p, i, s->out[0]);
         if (!next || next->kind != STEP_linear || next->norm != NONE || next->in[0] != s->out[0]) continue;
         panel_linear *reader = &b->linear[next - p->step];
         const activation_kind kind = reader->matrix[0].kind;

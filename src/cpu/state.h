@@ -27,8 +27,8 @@ typedef struct {
     bool         kinds[ACTIVATION_COUNT];   /* the forms of the input that are wanted */
     uint32_t     granule;           /* panels that belong together */
     uint64_t     granules;          /* of all matrices; of one of the two where they alternate */
-    activation_kind output_kind;    /* the form that a GLU's result is brought into at once, for the only step that reads it; ACTIVATION_COUNT: none */
-    bool         input_ready;       /* its input is in that form already */
+    activation_kind output_kind;    /* the form that a GLU's result of a few rows is brought into at once, for the only step that reads it; ACTIVATION_COUNT: none */
+    bool         input_ready;       /* then: its input is in that form already */
 } panel_linear;
 
 /* Per thread; nothing of it is read by another thread. */
