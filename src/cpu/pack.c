@@ -52,7 +52,7 @@ static int choose_panels(const backend *b, panel_matrix *m, const weight *w, boo
         return fail(err, RIDGE_E_INTERNAL, "%s has no kernel for %s panels", b->kernels->name, formats[m->panel].name);
     m->panels = (w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
     m->packed = w->panels.data;
-    m->layout = m->packed ? w->panels.layout : (panel_layout){ .format = panel, .n = w->n, .panels = m->panels, .matrices = 1 };
+    m->layout = m->packed ? w->panels.layout : (panel_layout){ .format = panel, .n = w->n, .section_k = b->tuning.section_k, .panels = m->panels, .matrices = 1 };
     return 0;
 }
 

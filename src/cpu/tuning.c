@@ -25,7 +25,8 @@ static const uint32_t
     most_panels_values[]     = { 64, 128, 256, 512 };
 
 enum {
-    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512, AMD_FEW_PREFETCH_BYTES = 6144,
+    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512, LARGE_BLOCK_PREFETCH_BYTES = 512, AMD_FEW_PREFETCH_BYTES = 6144,
+    SECTION_VALUES = 4096, AMD_SECTION_VALUES = 1024,
 #define COUNT(...) + 1
     N_MODEL_KNOBS = 0 MODEL_KNOBS(COUNT),
     KNOBS_OF_MATRIX = 2,
@@ -35,12 +36,13 @@ enum {
 
 /* Panels side by side: eight short streams suit Intel's servers; one long one suits AMD's, which follow it by themselves and only want to be
  * told of the next panel (docs/performance.md); but where several tokens keep the arithmetic busy, asking far ahead keeps the memory busy too.
- * The streams together look as far ahead as one would. */
+ * The streams together look as far ahead as one would, those of blocks of 256 less far. Where panels lie side by side they share activations, and
+ * short sections would only end streams. */
 int tuning_defaults(cpu_tuning *t, error *err) {
     *t = (cpu_tuning){
 #define DEFAULT(name, use, value, meaning) .name = value,
         MODEL_KNOBS(DEFAULT)
-        .columns = 8, .prefetch_bytes = PREFETCH_BYTES,
+        .columns = 8, .prefetch_bytes = PREFETCH_BYTES, .section_k = SECTION_VALUES,
     };
     const char *text = getenv("RIDGE_GEMV_COLS");
     t->columns_fixed = text && *text;
@@ -53,6 +55,7 @@ int tuning_defaults(cpu_tuning *t, error *err) {
     if (__builtin_cpu_is("amd")) {
         t->prefetch_bytes = AMD_PREFETCH_BYTES;
         t->few_prefetch_bytes = AMD_FEW_PREFETCH_BYTES;
+        t->section_k = AMD_SECTION_VALUES;
     }
 #endif
     return 0;
@@ -66,6 +69,7 @@ static matrix_tuning *group_of(cpu_tuning *t, const cpu_kernels *k, const panel_
     const uint32_t most = k->most_columns[m->panel][m->kind];
     *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n, .most_columns = most,
                               .columns = t->columns < most ? t->columns : most, .prefetch_bytes = t->prefetch_bytes };
+    if (formats[m->panel].block_k > UNIT && group->prefetch_bytes > LARGE_BLOCK_PREFETCH_BYTES) group->prefetch_bytes = LARGE_BLOCK_PREFETCH_BYTES;
     return group;
 }
 

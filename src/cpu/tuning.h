@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     uint32_t       columns, prefetch_bytes;     /* what matrices start with */
     bool           columns_fixed;               /* by RIDGE_GEMV_COLS */
+    uint32_t       section_k;                   /* of panels that are packed here (formats/layout.h): no knob, for it says where they lie */
     uint32_t       next_step_bytes;             /* of the next linear step's panels, asked for before a barrier */
     uint32_t       few_prefetch_bytes;          /* how far ahead panels are asked for by a few tokens, but more than two */
     uint32_t       own_rows;                    /* up to so many rows each thread prepares activations itself instead of waiting for the others */

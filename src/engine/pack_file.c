@@ -108,7 +108,7 @@ static int prepare(packer *p, gguf_header *h, error *err) {
     if (!p->pieces || !p->matrix || !p->stream_name) return fail_memory(err, n * sizeof *p->pieces, "a list of tensors");
     list_matrices(p);
     rewrite_metadata(h, g, &(rewrite_number){ "general.alignment", h->alignment }, 1, NULL);
-    gguf_packed_write(h, p->matrix, p->n_matrices);
+    gguf_packed_write(h, p->stream[0].layout.section_k, p->matrix, p->n_matrices);
     add_copies(p, h);
     add_streams(p, h);
     p->data_bytes = h->data_bytes;

@@ -4,7 +4,7 @@
 #include "formats/unpack.h"
 
 size_t panel_sections(const panel_layout *l) {
-    return l->format->arithmetic == ARITHMETIC_INT8 ? (l->n + (size_t)SECTION_K - 1) / SECTION_K : 1;
+    return l->format->arithmetic == ARITHMETIC_INT8 ? ((size_t)l->n + l->section_k - 1) / l->section_k : 1;
 }
 
 /* Of all sections but the last, which has what is left. */

@@ -1,17 +1,18 @@
 /* Where the panels of a matrix lie, in memory and in a packed file (docs/packed-file.md).
  *
- * Rows of quantised weights are cut along k into sections of about equal size, SECTION_K values at most. The first sections of all panels
+ * Rows of quantised weights are cut along k into sections of about equal size, section_k values at most. The first sections of all panels
  * follow each other, then all second ones, and so on. A kernel works through a section of all its panels before the next one: the
  * activations that belong to it stay in the first-level cache while weights stream through, however long rows are. Dense weights, which
  * stream more bytes for each activation, are not cut. */
 #pragma once
 #include "formats/format.h"
 
-enum { SECTION_K = 1024, SECTION_MULTIPLE = 256, PANEL_ALIGNMENT = 64 };
+enum { SECTION_MULTIPLE = 256, PANEL_ALIGNMENT = 64 };
 
 typedef struct {
     const format *format;           /* of the panels */
     uint32_t n;                     /* values of a row, a multiple of the format's block */
+    uint32_t section_k;             /* of a section at most, a multiple of SECTION_MULTIPLE */
     uint32_t panels;                /* of each matrix */
     uint32_t matrices, place;       /* so many matrices take turns, panel by panel (gate, up, gate, up ...); this one's place among them */
 } panel_layout;

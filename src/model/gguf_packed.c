@@ -20,10 +20,11 @@ static void write_texts(gguf_header *h, const char *key, const packed_matrix *ma
     }
 }
 
-void gguf_packed_write(gguf_header *h, const packed_matrix *matrix, size_t n) {
+void gguf_packed_write(gguf_header *h, uint32_t section_k, const packed_matrix *matrix, size_t n) {
     gguf_write_u32(h, KEY("version"), PACKED_VERSION);
     gguf_write_text(h, KEY("note"), "The matrices are stored as panels, for Ridge alone: other programs need the file that this one was made of.");
     gguf_write_u32(h, KEY("panel_rows"), PANEL_ROWS);
+    gguf_write_u32(h, KEY("section_k"), section_k);
     write_texts(h, KEY("names"), matrix, n, offsetof(packed_matrix, name));
     write_texts(h, KEY("streams"), matrix, n, offsetof(packed_matrix, stream));
 #define WRITE(field, key)                                                               \
@@ -42,6 +43,7 @@ typedef struct {
     const gguf_names  *names;           /* of tensors */
     packed_matrix     *matrix;          /* [n] as the file says */
     size_t             n;
+    uint32_t           section_k;
     bool              *holds_panels;    /* [n_tensors] */
     gguf_packed       *out;
     error             *err;
@@ -81,8 +83,8 @@ static int bad_matrix(const reader *r, int code, const packed_matrix *m, const c
     return code;
 }
 
-static int check_version(const reader *r, const gguf_value *v, uint32_t *version) {
-    uint64_t number = 0, rows = 0;
+static int check_version(reader *r, const gguf_value *v, uint32_t *version) {
+    uint64_t number = 0, rows = 0, section_k = 0;
     if (!gguf_value_u64(v, &number) || !number)
         return bad_key(r, RIDGE_E_BAD_FILE, v, "it should be the version of the packed file's layout, an integer from 1");
     if (number > PACKED_VERSION)
@@ -95,6 +97,11 @@ static int check_version(const reader *r, const gguf_value *v, uint32_t *version
     if (!panel) return missing(r, KEY("panel_rows"));
     if (!gguf_value_u64(panel, &rows) || rows != PANEL_ROWS)
         return bad_key(r, RIDGE_E_BAD_FILE, panel, "panels of %" PRIu64 " rows, but those of version %d have %d", rows, PACKED_VERSION, PANEL_ROWS);
+    const gguf_value *section = find(r, KEY("section_k"));
+    if (!section) return missing(r, KEY("section_k"));
+    if (!gguf_value_u64(section, &section_k) || !section_k || section_k > UINT32_MAX || section_k % SECTION_MULTIPLE)
+        return bad_key(r, RIDGE_E_BAD_FILE, section, "sections of %" PRIu64 " values: not a multiple of %d", section_k, SECTION_MULTIPLE);
+    r->section_k = (uint32_t)section_k;
     *version = (uint32_t)number;
     return 0;
 }
@@ -158,7 +165,7 @@ static int find_panels(reader *r, const packed_matrix *m, gguf_panels *out, cons
         return bad_matrix(r, RIDGE_E_BAD_FILE, m, "its panels begin at %" PRIu64 ", which is no multiple of %d", t->offset, PANEL_ALIGNMENT);
     if (m->matrices < 1 || m->matrices > 2 || m->place >= m->matrices)
         return bad_matrix(r, RIDGE_E_BAD_FILE, m, "it cannot be number %" PRIu32 " of %" PRIu32 " matrices that take turns", m->place, m->matrices);
-    const panel_layout layout = { .format = p, .n = m->columns, .panels = (uint32_t)panels_of(m), .matrices = m->matrices, .place = m->place };
+    const panel_layout layout = { .format = p, .n = m->columns, .section_k = r->section_k, .panels = (uint32_t)panels_of(m), .matrices = m->matrices, .place = m->place };
     const uint64_t panels = panels_of(m) * m->matrices;
     if (p->panel_bytes(m->columns) > t->bytes || panel_layout_panel_bytes(&layout) > t->bytes / panels)
         return bad_matrix(r, RIDGE_E_BAD_FILE, m, "%" PRIu64 " panels of %zu bytes do not fit tensor %s, which has %" PRIu64 " bytes; the file is damaged",

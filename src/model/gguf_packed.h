@@ -29,8 +29,8 @@ typedef struct {
 #undef PACKED_FIELD
 } packed_matrix;
 
-/* Writes the keys. */
-void gguf_packed_write(gguf_header *h, const packed_matrix *matrix, size_t n);
+/* Writes the keys. section_k: formats/layout.h. */
+void gguf_packed_write(gguf_header *h, uint32_t section_k, const packed_matrix *matrix, size_t n);
 
 /* The tensors of the original file: first those that are panels here, then those that have rows as they had. Owned by whoever asked. */
 typedef struct {

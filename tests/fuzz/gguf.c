@@ -140,7 +140,7 @@ static void build_packed(buffer *file) {
 #undef M
     };
     gguf_header h = {0};
-    gguf_packed_write(&h, matrices, sizeof matrices / sizeof *matrices);
+    gguf_packed_write(&h, 1024, matrices, sizeof matrices / sizeof *matrices);
     gguf_writer w = { .alignment = 64 };
     gguf_writer_string(&w, "general.architecture", "llama");
     buffer_append(&w.values, h.values.data, h.values.n);

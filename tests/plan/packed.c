@@ -154,16 +154,19 @@ static void odd_shapes(void **state) {
 }
 
 static void rows_of_several_sections(void **state) {
-    tiny_model m = tiny_model_default("llama");
-    m.hidden = 1280;
-    m.head = 32;
-    m.n_heads = 2;
-    m.n_kv_heads = 1;
-    m.ff = 1056;
-    m.n_layers = 1;
-    m.weights = FORMAT_q4_k;                /* gate and up take turns */
-    m.others = FORMAT_q8_0;
-    every_way("several sections", &m);
+    static const uint32_t widths[][2] = { { 1280, 288 }, { 256, 4352 } };      /* gate and up, which take turns; down, wherever this runs */
+    for (int i = 0; i < 2; i++) {
+        tiny_model m = tiny_model_default("llama");
+        m.hidden = widths[i][0];
+        m.ff = widths[i][1];
+        m.head = 32;
+        m.n_heads = 2;
+        m.n_kv_heads = 1;
+        m.n_layers = 1;
+        m.weights = FORMAT_q4_k;
+        m.others = FORMAT_q8_0;
+        every_way("several sections", &m);
+    }
 }
 
 static buffer content_of(const char *path) {
@@ -344,6 +347,8 @@ static void damaged_files_are_refused(void **state) {
         { "ridge.pack.version",     false, 2,  RIDGE_E_UNSUPPORTED, "packed by an older Ridge, in version 2" },
         { "ridge.pack.version",     false, 0,  RIDGE_E_BAD_FILE,    "ridge.pack.version" },
         { "ridge.pack.panel_rows",  false, 8,  RIDGE_E_BAD_FILE,    "panels of 8 rows, but those of version 3 have 16" },
+        { "ridge.pack.section_k",   false, 1000, RIDGE_E_BAD_FILE,  "sections of 1000 values" },
+        { "ridge.pack.section_k",   false, 0,  RIDGE_E_BAD_FILE,    "sections of 0 values" },
         { "ridge.pack.types",       true,  9,  RIDGE_E_UNSUPPORTED, "made of 9" },
         { "ridge.pack.types",       true,  2,  RIDGE_E_BAD_FILE,    "q8_0 panels cannot be made of q4_0" },
         { "ridge.pack.panel_types", true,  30, RIDGE_E_BAD_FILE,    "bf16 panels cannot be made of q8_0" },
@@ -372,7 +377,7 @@ static void damaged_files_are_refused(void **state) {
         expect_refusal(other, cases[i].code, cases[i].sentence);
         memcpy(at, &before, sizeof before);
     }
-    static const char *const keys[] = { "ridge.pack.panel_rows", "ridge.pack.names", "ridge.pack.streams", "ridge.pack.rows", "ridge.panels.blk.0.attn_v" };
+    static const char *const keys[] = { "ridge.pack.panel_rows", "ridge.pack.section_k", "ridge.pack.names", "ridge.pack.streams", "ridge.pack.rows", "ridge.panels.blk.0.attn_v" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {           /* a key that is not there; a stream that is not there */
         char *at = find(&file, keys[i]);
         at[0] = 'x';

@@ -3,11 +3,13 @@
 #include "base/memory.h"
 #include "formats/layout.h"
 
+enum { SECTION_K = 1024 };
+
 static void sections_cover_a_row(void **state) {
     static const uint32_t lengths[] = { 256, 768, 1024, 1280, 2048, 2304, 3072, 4864, 5120, 14336, 53248 };
     for (int f = 0; f < FORMAT_COUNT; f++)
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-            const panel_layout l = { .format = &formats[f], .n = lengths[i], .panels = 3, .matrices = 1 };
+            const panel_layout l = { .format = &formats[f], .n = lengths[i], .section_k = SECTION_K, .panels = 3, .matrices = 1 };
             const size_t n = panel_sections(&l);
             size_t k = 0;
             for (size_t s = 0; s < n; s++) {
@@ -25,7 +27,7 @@ static void sections_cover_a_row(void **state) {
 
 /* Rows of 4864 values, as Qwen2.5-0.5B has them: four sections of 1024 and one of 768, written out so that the layout does not change unnoticed. */
 static void the_layout_of_a_known_shape(void **state) {
-    const panel_layout up = { .format = &formats[FORMAT_q4_0], .n = 4864, .panels = 10, .matrices = 2, .place = 1 };
+    const panel_layout up = { .format = &formats[FORMAT_q4_0], .n = 4864, .section_k = SECTION_K, .panels = 10, .matrices = 2, .place = 1 };
     assert_int_equal(panel_sections(&up), 5);
     const panel_section first = panel_section_at(&up, 0), last = panel_section_at(&up, 4);
     assert_int_equal(first.bytes, 9216);
@@ -45,7 +47,7 @@ static void panels_share_no_byte(void **state) {
     for (int f = 0; f < FORMAT_COUNT; f++)
         for (size_t i = 0; i < 3; i++)
             for (uint32_t matrices = 1; matrices <= 2; matrices++) {
-                panel_layout l = { .format = &formats[f], .n = lengths[i], .panels = 5, .matrices = matrices };
+                panel_layout l = { .format = &formats[f], .n = lengths[i], .section_k = SECTION_K, .panels = 5, .matrices = matrices };
                 const size_t bytes = panel_layout_bytes(&l);
                 unsigned char *taken = memory_new(bytes, 1);
                 assert_non_null(taken);
