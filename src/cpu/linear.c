@@ -68,6 +68,11 @@ static const uint8_t *pack_piece(const linear_call *c, const piece *p, unsigned 
     return c->scratch->panels;
 }
 
+/* Two tokens are as fast as one; three and more wait for arithmetic too. */
+static size_t prefetch_bytes(const linear_call *c, const panel_matrix *m, uint32_t rows) {
+    return rows > 2 ? c->b->tuning.few_prefetch_bytes : m->tuning->prefetch_bytes;
+}
+
 /* alternate: two panels for each of the piece's (gate, up, gate, up ...). */
 static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool alternate, float *y) {
     const panel_matrix *m = &c->l->matrix[matrix];
@@ -80,7 +85,7 @@ static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool
             .w = m->packed ? m->packed + s.offset + p->panel * s.stride : pack_piece(c, p, matrix, matrices, &s),
             .panels = p->panels * matrices, .panel_stride = m->packed && !alternate ? s.stride : s.bytes,
             .x = &x, .tokens = p->rows, .y = y, .ldy = p->ldy, .goes_on = i > 0,
-            .prefetch_bytes = p->rows > 2 ? c->b->tuning.few_prefetch_bytes : m->tuning->prefetch_bytes, .columns = m->tuning->columns,
+            .prefetch_bytes = prefetch_bytes(c, m, p->rows), .columns = m->tuning->columns,
         });
     }
 }
