@@ -3,6 +3,7 @@
  * Work is cut three ways: threads own ranges of panels, and each passes in chunks of panels and blocks of tokens, so that the
  * epilogue finds the results in the cache. No cut changes a bit. */
 #include "cpu/state.h"
+#include "plan/uses.h"
 #include <assert.h>
 #include <string.h>
 
@@ -226,22 +227,16 @@ void run_linear(backend *b, const step *s, uint32_t thread) {
 
 /* --- results handed on --- */
 
-static bool writes(const step *s, value_id v) {
-    for (unsigned i = 0; i < PLAN_MAX_WEIGHTS; i++)
-        if (s->out[i] == v) return true;
-    return false;
-}
-
 /* The only step that reads what step `writer` leaves in v, before another one writes v (each layer does), or NULL. */
 static const step *only_reader(const plan *p, size_t writer, value_id v) {
     const step *reader = NULL;
     for (size_t i = writer + 1; i < p->n_steps; i++) {
         const step *s = &p->step[i];
-        if (s->in[0] == v || s->in[1] == v || s->add == v) {
+        if (step_reads(s, v)) {
             if (reader) return NULL;
             reader = s;
         }
-        if (writes(s, v)) break;
+        if (step_writes(s, v)) break;
     }
     return reader;
 }

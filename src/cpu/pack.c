@@ -50,15 +50,15 @@ static int choose_panels(const backend *b, panel_matrix *m, const weight *w, boo
     m->kind = kinds[panel->arithmetic][b->options.precise];
     if (!b->kernels->matmul[m->panel][m->kind])
         return fail(err, RIDGE_E_INTERNAL, "%s has no kernel for %s panels", b->kernels->name, formats[m->panel].name);
-    m->panels = (w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
     m->packed = w->panels.data;
-    m->layout = m->packed ? w->panels.layout : (panel_layout){ .format = panel, .n = w->n, .section_k = b->tuning.section_k, .panels = m->panels, .matrices = 1 };
+    m->layout = m->packed ? w->panels.layout : (panel_layout){
+        .format = panel, .n = w->n, .section_k = b->tuning.section_k, .panels = (w->rows + PANEL_ROWS - 1) / PANEL_ROWS, .matrices = 1 };
     return 0;
 }
 
 /* Whether gate's and up's panels alternate: those that are packed here will, where they are alike; those of a packed file do or do not. */
 static bool alternates(const panel_matrix *gate, const panel_matrix *up) {
-    if (gate->panel != up->panel || gate->panels != up->panels) return false;
+    if (gate->panel != up->panel || gate->layout.panels != up->layout.panels) return false;
     return gate->packed == up->packed && (!gate->packed || (gate->layout.matrices == 2 && gate->layout.place == 0 && up->layout.place == 1));
 }
 
@@ -69,7 +69,7 @@ static uint32_t least_common_multiple(uint32_t a, uint32_t b) {
 }
 
 static uint64_t granules_of(const panel_linear *l, unsigned i) {
-    return (l->matrix[i].panels + l->granule - 1) / l->granule;
+    return (l->matrix[i].layout.panels + l->granule - 1) / l->granule;
 }
 
 static int lay_out_linear(backend *b, panel_linear *l, const step *s, const bool *fits_bf16, error *err) {
@@ -151,7 +151,14 @@ panel_range panel_part(const panel_linear *l, unsigned matrix, uint32_t thread, 
     team_part(l->granules, thread, n_threads, &from, &to);
     from = within(from, m->first_granule, granules_of(l, matrix)) * l->granule;
     to = within(to, m->first_granule, granules_of(l, matrix)) * l->granule;
-    return (panel_range){ (uint32_t)within(from, 0, m->panels), (uint32_t)within(to, 0, m->panels) };
+    return (panel_range){ (uint32_t)within(from, 0, m->layout.panels), (uint32_t)within(to, 0, m->layout.panels) };
+}
+
+static void pack_panel(const backend *b, const panel_matrix *m, uint32_t panel, uint8_t *layout) {
+    for (size_t i = 0; i < panel_sections(&m->layout); i++) {
+        const panel_section s = panel_section_at(&m->layout, i);
+        pack_section(b, m, panel, &s, layout + s.offset + panel * s.stride);
+    }
 }
 
 static void fill_part(const backend *b, const panel_matrix *m, panel_range part) {
@@ -159,11 +166,7 @@ static void fill_part(const backend *b, const panel_matrix *m, panel_range part)
     uint8_t *to = b->packed + (m->packed - b->packed);
     for (uint32_t p = part.from; p < part.to; p += step_panels) {
         const uint32_t end = part.to - p < step_panels ? part.to : p + step_panels;
-        for (uint32_t q = p; q < end; q++)
-            for (size_t i = 0; i < panel_sections(&m->layout); i++) {
-                const panel_section s = panel_section_at(&m->layout, i);
-                pack_section(b, m, q, &s, to + s.offset + q * s.stride);
-            }
+        for (uint32_t q = p; q < end; q++) pack_panel(b, m, q, to);
         drop_rows(m, p, end);
     }
 }

@@ -11,7 +11,6 @@ typedef struct {
     const weight   *source;         /* rows in file order, or a packed file's panels */
     format_id       panel;          /* the format of its panels: bf16 for every dense matrix that bf16 holds */
     activation_kind kind;           /* what it multiplies */
-    uint32_t        panels;
     panel_layout    layout;         /* where they lie */
     const matrix_tuning *tuning;    /* that of all matrices of this panel and shape */
     uint64_t        first_granule;  /* of its linear step: the granules of the matrices before it */

@@ -82,7 +82,7 @@ static int find_groups(backend *b, error *err) {
         for (unsigned k = 0; k < b->linear[i].n; k++) {
             panel_matrix *m = &b->linear[i].matrix[k];
             matrix_tuning *group = group_of(&b->tuning, b->kernels, m);
-            group->bytes += (double)m->panels * (double)m->layout.format->panel_bytes(m->layout.n);
+            group->bytes += (double)m->layout.panels * (double)m->layout.format->panel_bytes(m->layout.n);
             m->tuning = group;
         }
     return 0;

@@ -89,7 +89,7 @@ static void add_copies(packer *p, gguf_header *h) {
 static void add_streams(packer *p, gguf_header *h) {
     for (size_t i = 0; i < p->n_streams; i++) {
         const panel_stream *s = &p->stream[i];
-        const uint64_t dimension[] = { panel_layout_panel_bytes(&s->layout), (uint64_t)s->layout.matrices * s->layout.panels }, bytes = dimension[0] * dimension[1];
+        const uint64_t dimension[] = { panel_layout_panel_bytes(&s->layout), (uint64_t)s->layout.matrices * s->layout.panels }, bytes = panel_layout_bytes(&s->layout);
         const uint64_t offset = gguf_write_tensor(h, text_of(p->stream_name[i]), TYPE_I8, 2, dimension, bytes);
         add_piece(p, (piece){ .stream = s, .offset = offset, .bytes = bytes });
         const size_t panel = panel_section_at(&s->layout, 0).stride;

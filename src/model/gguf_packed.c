@@ -83,7 +83,8 @@ static int bad_matrix(const reader *r, int code, const packed_matrix *m, const c
     return code;
 }
 
-static int check_version(reader *r, const gguf_value *v, uint32_t *version) {
+/* The version, and the numbers that hold for all panels. */
+static int read_layout(reader *r, const gguf_value *v, uint32_t *version) {
     uint64_t number = 0, rows = 0, section_k = 0;
     if (!gguf_value_u64(v, &number) || !number)
         return bad_key(r, RIDGE_E_BAD_FILE, v, "it should be the version of the packed file's layout, an integer from 1");
@@ -221,7 +222,7 @@ int gguf_packed_read(gguf_packed *out, const gguf_file *file, const gguf_tensor 
     reader r = { .file = file, .tensors = tensors, .n_tensors = n, .names = names, .out = out, .err = err };
     const gguf_value *version = find(&r, KEY("version"));
     if (!version) return 0;
-    int code = check_version(&r, version, &out->version);
+    int code = read_layout(&r, version, &out->version);
     if (!code) code = read_matrices(&r);
     if (!code) code = make_tensors(&r);
     memory_free(r.matrix);

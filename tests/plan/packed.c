@@ -154,17 +154,8 @@ static void odd_shapes(void **state) {
 }
 
 static void rows_of_several_sections(void **state) {
-    static const uint32_t widths[][2] = { { 1280, 288 }, { 256, 4352 } };      /* gate and up, which take turns; down, wherever this runs */
-    for (int i = 0; i < 2; i++) {
-        tiny_model m = tiny_model_default("llama");
-        m.hidden = widths[i][0];
-        m.ff = widths[i][1];
-        m.head = 32;
-        m.n_heads = 2;
-        m.n_kv_heads = 1;
-        m.n_layers = 1;
-        m.weights = FORMAT_q4_k;
-        m.others = FORMAT_q8_0;
+    for (int i = 0; i < TINY_LONG_ROWS; i++) {
+        const tiny_model m = tiny_model_long_rows(i);
         every_way("several sections", &m);
     }
 }

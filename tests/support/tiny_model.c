@@ -28,6 +28,20 @@ tiny_model tiny_model_default(const char *architecture) {
     return m;
 }
 
+tiny_model tiny_model_long_rows(int which) {
+    static const uint32_t widths[TINY_LONG_ROWS][2] = { { 1280, 288 }, { 256, 4352 } };
+    tiny_model m = tiny_model_default("llama");
+    m.hidden = widths[which][0];
+    m.ff = widths[which][1];
+    m.head = 32;
+    m.n_heads = 2;
+    m.n_kv_heads = 1;
+    m.n_layers = 1;
+    m.weights = FORMAT_q4_k;
+    m.others = FORMAT_q8_0;
+    return m;
+}
+
 uint32_t tiny_model_end_of_text(const tiny_model *m) { return m->vocabulary - 3; }
 uint32_t tiny_model_turn_start(const tiny_model *m)  { return m->vocabulary - 2; }
 uint32_t tiny_model_turn_end(const tiny_model *m)    { return m->vocabulary - 1; }

@@ -22,6 +22,11 @@ typedef struct {
 /* 2 layers (gemma3: 6, one of them global), hidden 256, 4 heads of 64 over 2 (phi3: 4), ff 544, vocabulary 515, f16. */
 tiny_model tiny_model_default(const char *architecture);
 
+/* Models of one layer whose rows lie in several sections (formats/layout.h): 0: those of gate and up, which take turns, where sections are of 1024
+ * values; 1: those of down, wherever this runs. */
+enum { TINY_LONG_ROWS = 2 };
+tiny_model tiny_model_long_rows(int which);
+
 /* Puts keys and tensors into a zeroed writer. */
 void tiny_model_build(const tiny_model *m, gguf_writer *w);
 /* Writes the file; a failure ends the program. */
