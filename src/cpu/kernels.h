@@ -32,9 +32,10 @@ typedef struct {
 } activation8;
 _Static_assert(sizeof(activation8) == 64, "a cache line");
 
-/* The same with 24 bits in three planes: x[k] ~ d * v[k], v[k] = 256 * h[k] + lo[k], h[k] = 256 * hi[k] + mid[k], |v| <= 8355710.
+/* The same with 24 bits in three planes: x[k] ~ d * v[k], v[k] = 256 * h[k] + lo[k], h[k] = 256 * hi[k] + mid[k], |v| <= INT24_MOST.
  * Kernels sum h and lo apart, so each has biases: [0] of the whole unit, [1] of its first half; there is no room for the second's, which is
  * the difference. dsum: as above, of v. */
+enum { INT24_MOST = 8355710 };
 typedef struct {
     int8_t  hi[UNIT], mid[UNIT], lo[UNIT];
     float   d;

@@ -41,6 +41,8 @@ void *random_rows(const format *f, size_t n_rows, size_t n, bool fits_bf16) {
         return rows;
     }
     for (size_t i = 0; i < bytes; i += 8) { const uint64_t r = random_bits(); memcpy(rows + i, &r, 8); }
+    for (size_t i = 0; i < n_rows; i++)
+        if (random_bits() % 8 == 0) memset(rows + i * (bytes / n_rows), random_bits() % 2 ? 0xff : 0, bytes / n_rows);      /* extreme codes */
     size_t offsets[2];
     const int n_offsets = factor_offsets((format_id)(f - formats), offsets);
     for (size_t b = 0; b < bytes / f->block_bytes; b++)
@@ -114,7 +116,8 @@ void random_tokens_new(random_tokens *x, size_t tokens, size_t n) {
             const float size = (float)exp2((double)(random_bits() % 8) - 4);
             const bool zero = random_bits() % 64 == 0;
             for (size_t k = 0; k < UNIT && u * UNIT + k < n; k++) f32[k] = zero ? 0 : random_unit() * size;
-            if (random_bits() % 4 == 0) for (size_t k = 0; k < UNIT && u * UNIT + k < n; k++) f32[k] = copysignf(size, f32[k]);     /* extreme codes */
+            const uint64_t extreme = random_bits() % 8;            /* codes; with one sign their sums are extreme too */
+            for (size_t k = 0; extreme < 3 && k < UNIT && u * UNIT + k < n; k++) f32[k] = extreme ? copysignf(size, f32[k]) : size;
             x->largest[unit] = largest(f32);
             prepare_int8(f32, (activation8 *)x->prepared[ACTIVATION_INT8] + unit, x->plain[ACTIVATION_INT8] + at);
             prepare_int24(f32, (activation24 *)x->prepared[ACTIVATION_INT24] + unit);
