@@ -18,19 +18,19 @@ static const char *const kind_names[ACTIVATION_COUNT] = { "int8", "int24", "bf16
 
 typedef struct { format_id file, panel; activation_kind kind; size_t rows, n, gap; } matmul_case;
 
-/* The values of a quantised format that share a scale, and the rounded steps of the chain that they are. */
+/* Whether a quantised format has minima, and the parts of its units. */
 #define DENSE(name, ...)
-#define QUANTISED(name, type, block, part, joint, offset, most, minima, quantizer) [FORMAT_##name] = { part, 1 + minima },
-static const struct { size_t part, steps; } parts[FORMAT_COUNT] = {
+#define QUANTISED(name, type, block, part, joint, offset, most, minima, quantizer) [FORMAT_##name] = { minima, UNIT / part },
+static const struct { size_t minima, halves; } parts[FORMAT_COUNT] = {
 #include "formats/list.h"
 };
 
 /* What rounding may cost, relative to the sum that worst_error takes. int24, in units of 2^-24: each step of the chain 1; before it a
- * product 4 (the scale of the weights times that of the activations, the integer sum and its upper part, the dequantised weight) and an
+ * part 3 (its integer sum, the upper half of that, the product with the scale), the dequantised weight 1, the sum of two parts 1 and an
  * activation 4 (1/2 d, and three roundings of what it is made of: docs/arithmetic.md, section 2). */
 static double tolerance(const matmul_case *c) {
     if (formats[c->panel].block_k == 1) return 4e-6;
-    return c->kind == ACTIVATION_INT24 ? (double)(c->n / parts[c->panel].part * parts[c->panel].steps + 8) * 0x1p-24 : 1e-6;
+    return c->kind == ACTIVATION_INT24 ? (double)(c->n / UNIT * (1 + parts[c->panel].minima * parts[c->panel].halves) + 9) * 0x1p-24 : 1e-6;
 }
 
 /* The largest |scalar - oracle| / sum |w x| of a case; y: [tokens][ldy] of the scalar words. With int24, whose activations are rounded here,
