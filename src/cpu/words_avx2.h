@@ -28,6 +28,7 @@ WORD void   codes_store(void *p, codes c)           { BOTH _mm256_storeu_si256((
 
 WORD ints   ints_set(int32_t x)                     { ints r; BOTH r.h[i] = _mm256_set1_epi32(x); return r; }
 WORD ints   ints_load(const void *p)                { ints r; BOTH r.h[i] = _mm256_loadu_si256((const __m256i *)p + i); return r; }
+WORD void   ints_store(void *p, ints a)             { BOTH _mm256_storeu_si256((__m256i *)p + i, a.h[i]); }
 WORD ints   ints_load_u8(const uint8_t *p)          { ints r; BOTH r.h[i] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i))); return r; }
 WORD ints   ints_load_i8(const int8_t *p)           { ints r; BOTH r.h[i] = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8 * i))); return r; }
 WORD ints   ints_field(ints a, int from, int bits, int to) {
@@ -115,7 +116,7 @@ WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
     }
 }
 WORD void   ints_stream(void *p, ints a)            { BOTH _mm256_stream_si256((__m256i *)p + i, a.h[i]); }
-WORD void   stream_32_bytes(void *p, const uint64_t v[4]) { _mm256_stream_si256(p, _mm256_set_epi64x((long long)v[3], (long long)v[2], (long long)v[1], (long long)v[0])); }
+WORD void   stream_32_bytes(void *p, const void *from) { _mm256_stream_si256(p, _mm256_loadu_si256(from)); }
 WORD void   stream_end(void)                        { _mm_sfence(); }
 WORD ints   ints_unzip(ints a) {
     const __m256i low = _mm256_set1_epi32(0xffff);

@@ -27,6 +27,7 @@ WORD void   codes_store(void *p, codes c)           { _mm512_storeu_si512(p, c);
 
 WORD ints   ints_set(int32_t x)                     { return _mm512_set1_epi32(x); }
 WORD ints   ints_load(const void *p)                { return _mm512_loadu_si512(p); }
+WORD void   ints_store(void *p, ints a)             { _mm512_storeu_si512(p, a); }
 WORD ints   ints_load_u8(const uint8_t *p)          { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 WORD ints   ints_load_i8(const int8_t *p)           { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 WORD ints   ints_field(ints a, int from, int bits, int to) {
@@ -91,7 +92,7 @@ WORD void   ints_stream(void *p, ints a) {
     _mm256_stream_si256(p, _mm512_castsi512_si256(a));
     _mm256_stream_si256((__m256i *)p + 1, _mm512_extracti64x4_epi64(a, 1));
 }
-WORD void   stream_32_bytes(void *p, const uint64_t v[4]) { _mm256_stream_si256(p, _mm256_set_epi64x((long long)v[3], (long long)v[2], (long long)v[1], (long long)v[0])); }
+WORD void   stream_32_bytes(void *p, const void *from) { _mm256_stream_si256(p, _mm256_loadu_si256(from)); }
 WORD void   stream_end(void)                        { _mm_sfence(); }
 WORD ints   ints_unzip(ints a) {
     return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)), _mm512_cvtepi32_epi16(_mm512_srli_epi32(a, 16)), 1);

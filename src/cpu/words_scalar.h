@@ -23,6 +23,7 @@ WORD void   codes_store(void *p, codes c)           { memcpy(p, &c, sizeof c); }
 
 WORD ints   ints_set(int32_t x)                     { ints a; ROWS a.v[r] = x; return a; }
 WORD ints   ints_load(const void *p)                { ints a; memcpy(&a, p, sizeof a); return a; }
+WORD void   ints_store(void *p, ints a)             { memcpy(p, &a, sizeof a); }
 WORD ints   ints_load_u8(const uint8_t *p)          { ints a; ROWS a.v[r] = p[r]; return a; }
 WORD ints   ints_load_i8(const int8_t *p)           { ints a; ROWS a.v[r] = p[r]; return a; }
 WORD ints   ints_field(ints a, int from, int bits, int to) { ROWS a.v[r] = (a.v[r] >> from & ((1 << bits) - 1)) << to; return a; }
@@ -67,7 +68,7 @@ WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
     ROWS for (int j = 0; j < 4; j++) memcpy(&out[j].v[r], (const char *)rows + (size_t)r * row_bytes + 4 * j, 4);
 }
 WORD void   ints_stream(void *p, ints a)            { memcpy(p, &a, sizeof a); }
-WORD void   stream_32_bytes(void *p, const uint64_t v[4]) { memcpy(p, v, 32); }
+WORD void   stream_32_bytes(void *p, const void *from) { memcpy(p, from, 32); }
 WORD void   stream_end(void)                        { }
 /* The lower halves of all lanes, then the upper ones. */
 WORD ints   ints_unzip(ints a)                      { uint16_t v[2][16]; ROWS { v[0][r] = (uint16_t)a.v[r]; v[1][r] = (uint16_t)((uint32_t)a.v[r] >> 16); } return ints_load(v); }

@@ -13,7 +13,7 @@ WORD ints k_min_field(const uint8_t (*s)[16][4], unsigned u) {
 WORD void k_scales_pack(uint8_t (*to)[16][4], const uint8_t *from, size_t row_bytes) {      /* more of the block follows the twelve bytes */
     ints s[4];
     ints_transpose(s, from, row_bytes);
-    for (int i = 0; i < 3; i++) ints_stream(to[i], s[i]);
+    for (int i = 0; i < 3; i++) ints_store(to[i], s[i]);
 }
 #else
 static inline int k_scale_of(const uint8_t *s, int u) { return u < 4 ? s[u] & 63     : (s[u + 4] & 15) | s[u - 4] >> 6 << 4; }

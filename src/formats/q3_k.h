@@ -25,7 +25,7 @@ WORD void q3_k_pack16(panel_q3_k *p, const block_q3_k *b, size_t row_bytes) {
     pack_halves(p->d, &b->d, row_bytes);
     ints s[4];
     ints_transpose(s, (const uint8_t *)b + offsetof(block_q3_k, s) - 4, row_bytes);         /* twelve bytes and the four before them: those behind may not be ours */
-    for (int i = 0; i < 3; i++) ints_stream(p->s[i], s[i + 1]);
+    for (int i = 0; i < 3; i++) ints_store(p->s[i], s[i + 1]);
     pack_together(p->of[0], b, row_bytes, q3_k_units());
 }
 #else

@@ -14,7 +14,7 @@ WORD void q8_0_pack16(panel_q8_0 *p, const block_q8_0 *b, size_t row_bytes) {
     for (int i = 0; i < 8; i += 4) {
         ints q[4];
         ints_transpose(q, b->q + 4 * i, row_bytes);
-        for (int j = 0; j < 4; j++) ints_stream(p->q[i + j], ints_xor(q[j], ints_set((int32_t)0x80808080)));
+        for (int j = 0; j < 4; j++) ints_store(p->q[i + j], ints_xor(q[j], ints_set((int32_t)0x80808080)));
     }
 }
 #else
