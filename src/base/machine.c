@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include "base/buffer.h"
+#include "base/cgroup.h"
 #include "base/files.h"
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -55,38 +56,33 @@ static void read_hypervisor(machine *m) {
 #endif
 }
 
-/* A number from the file at directory/name, or `otherwise` where it is absent or says "max". */
-static double group_number(const char *directory, const char *name, int field, double otherwise) {
+/* A number from the file at directory/name, or 0 where it is absent or says "max". */
+static double group_number(const char *directory, const char *name) {
     char path[512];
     buffer text = {0};
-    double v = otherwise;
+    double v = 0;
     snprintf(path, sizeof path, "%s/%s", directory, name);
     if (!read_whole_file(path, 4096, &text, NULL)) {
-        const char *p = buffer_text(&text);
-        while (field-- && *p) { p += strcspn(p, " "); p += strspn(p, " "); }
-        char *end;
-        const double read = strtod(p, &end);
-        if (end != p && read > 0) v = read;
+        const double read = strtod(buffer_text(&text), NULL);
+        if (read > 0) v = read;
     }
     buffer_free(&text);
     return v;
 }
 
-/* Lowers the limits by those of one group. */
+/* Lowers the memory's limit by that of one group. */
 static void read_group(machine *m, const char *directory) {
-    double memory = group_number(directory, "memory.max", 0, 0);
-    if (memory == 0) memory = group_number(directory, "memory.limit_in_bytes", 0, 0);
+    double memory = group_number(directory, "memory.max");
+    if (memory == 0) memory = group_number(directory, "memory.limit_in_bytes");
     if (memory > 0 && memory < (double)NO_LIMIT_FROM && (!m->memory_limit_bytes || memory < (double)m->memory_limit_bytes)) m->memory_limit_bytes = (uint64_t)memory;
-    double quota = group_number(directory, "cpu.max", 0, 0), period = group_number(directory, "cpu.max", 1, 0);
-    if (quota == 0) { quota = group_number(directory, "cpu.cfs_quota_us", 0, 0); period = group_number(directory, "cpu.cfs_period_us", 0, 0); }
-    if (quota > 0 && period > 0 && (m->cpu_limit == 0 || quota / period < m->cpu_limit)) m->cpu_limit = quota / period;
 }
 
 /* Every group from this process's up to the root; inside a container the root that is mounted is already our own. */
 static void read_groups(machine *m) {
-    static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu" };
+    static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/memory" };
     buffer text = {0};
     if (read_whole_file("/proc/self/cgroup", TEXT_MOST, &text, NULL)) { buffer_free(&text); return; }
+    m->cpu_limit = cgroup_cpu_quota("/sys/fs/cgroup", buffer_text(&text));
     for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
         read_group(m, mounts[i]);
         for (const char *line = buffer_text(&text); *line; line += strcspn(line, "\n"), line += *line == '\n') {

@@ -1,5 +1,5 @@
-/* Which processors this process may use: see topology.h. hwloc knows cores and siblings; the cgroup's quota is read here,
- * since hwloc does not look at it. */
+/* Which processors this process may use: see topology.h. hwloc knows cores and siblings, but does not look at the
+ * cgroup's quota. */
 #define _GNU_SOURCE
 #include "cpu/topology.h"
 #include <hwloc.h>
@@ -7,27 +7,17 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
+#include "base/cgroup.h"
 
-/* Reads up to two numbers from a small file; returns how many there were. "max" counts as -1. */
-static int read_numbers(const char *root, const char *name, double *a, double *b) {
-    char path[512], text[128] = "";
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    FILE *f = fopen(path, "re");
-    if (!f) return 0;
-    const size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = 0;
-    if (!strncmp(text, "max", 3)) { *a = -1; return 1; }
-    return sscanf(text, "%lf %lf", a, b);
-}
-
-double topology_cgroup_quota(const char *root) {
-    double quota = 0, period = 0, unused = 0;
-    if (read_numbers(root, "cpu.max", &quota, &period) == 2 && quota > 0 && period > 0) return quota / period;
-    if (read_numbers(root, "cpu/cpu.cfs_quota_us", &quota, &unused) >= 1 && quota > 0
-        && read_numbers(root, "cpu/cpu.cfs_period_us", &period, &unused) >= 1 && period > 0) return quota / period;
-    return 0;
+/* 0 where there is no limit. The list of groups may be absent: the root's own limit is seen without it. */
+static double quota_of_this_process(void) {
+    char groups[1 << 14] = "";          /* no memory is asked for: topology_find cannot fail */
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    if (f) {
+        groups[fread(groups, 1, sizeof groups - 1, f)] = 0;
+        fclose(f);
+    }
+    return cgroup_cpu_quota("/sys/fs/cgroup", groups);
 }
 
 /* Appends the allowed processors of each core in turn: first one of every core, then the second, and so on. */
@@ -77,6 +67,6 @@ void topology_find(topology *t) {
     if (!t->n_threads) t->n_threads = t->n_processors;
     if (t->n_threads > TOPOLOGY_MAX_THREADS) t->n_threads = TOPOLOGY_MAX_THREADS;
 
-    const double quota = topology_cgroup_quota("/sys/fs/cgroup");
+    const double quota = quota_of_this_process();
     if (quota > 0 && quota < t->n_threads) t->n_threads = quota < 1 ? 1 : (uint32_t)floor(quota);
 }

@@ -13,7 +13,3 @@ typedef struct {
 
 /* Cannot fail: what cannot be found out is answered with what sched_getaffinity says, or one thread. */
 void topology_find(topology *t);
-
-/* The CPU time that the cgroup grants, in processors (1.5 is one and a half); 0 where there is no limit.
- * root: "/sys/fs/cgroup" (a test gives another). Reads cgroup v2's cpu.max and v1's cpu.cfs_quota_us. */
-double topology_cgroup_quota(const char *root);
