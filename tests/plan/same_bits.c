@@ -307,9 +307,16 @@ static void columns_are_1_2_4_or_8(void **state) {
     unsetenv("RIDGE_GEMV_COLS");
 }
 
+/* A machine with AVX-512 may lack AVX-VNNI: a run there says nothing about it. */
+static void print_what_is_not_run(void) {
+    for (size_t i = 0; i < kernels_all_n; i++)
+        if (!kernels_all[i]->supported()) print_message("not run, the processor lacks %s: %s\n", kernels_all[i]->needs, kernels_all[i]->name);
+}
+
 int main(void) {
     if (!mkdtemp(directory)) return 1;
     snprintf(path, sizeof path, "%s/model.gguf", directory);
+    print_what_is_not_run();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format),
         cmocka_unit_test(dense_weights_that_bf16_holds),
