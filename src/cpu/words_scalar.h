@@ -30,7 +30,7 @@ WORD ints   ints_field(ints a, int from, int bits, int to) { ROWS a.v[r] = (a.v[
 WORD ints   ints_or(ints a, ints b)                 { ROWS a.v[r] |= b.v[r]; return a; }
 WORD ints   ints_and(ints a, ints b)                { ROWS a.v[r] &= b.v[r]; return a; }
 WORD ints   ints_xor(ints a, ints b)                { ROWS a.v[r] ^= b.v[r]; return a; }
-WORD ints   ints_add(ints a, ints b)                { ROWS a.v[r] += b.v[r]; return a; }
+WORD ints   ints_add(ints a, ints b)                { ROWS a.v[r] = (int32_t)((uint32_t)a.v[r] + (uint32_t)b.v[r]); return a; }       /* bits of NaN wrap */
 WORD ints   ints_shift_left(ints a, int by)         { ROWS a.v[r] = (int32_t)((uint32_t)a.v[r] << by); return a; }
 WORD ints   ints_shift_right(ints a, int by)        { ROWS a.v[r] >>= by; return a; }
 /* s + sums of code * int8, exact: dots_from(s), up to dots_span groups of four k each by dots_add, dots_into(s, them), so that an ISA may sum in
