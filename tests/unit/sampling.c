@@ -1,4 +1,4 @@
-/* engine/sampling: seeds reproduce, selections equal a full sort, bad options are named, memory may run out. */
+/* engine/sampling: seeds reproduce, selections equal a full sort, steps come in their order, bad options are named, memory may run out. */
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>
@@ -166,6 +166,54 @@ static void draws_follow_the_probabilities(void **state) {
     ridge_sampler_free(s);
 }
 
+/* The tokens that come within many draws, as bits. A token with a share of 1 % is missed once in 10^8 times. */
+static unsigned drawn(ridge_sampler_options o, const int32_t *history, size_t n_history, size_t n) {
+    enum { DRAWS = 2000 };
+    ridge_sampler *s = sampler(o, n);
+    unsigned seen = 0;
+    for (int i = 0; i < DRAWS; i++) seen |= 1u << sampler_next(s, logits, NULL, history, n_history);
+    ridge_sampler_free(s);
+    return seen;
+}
+
+/* For each pair of neighbouring steps, logits that the two leave different tokens of when they change places; every other step is off. */
+static void steps_come_in_their_order(void **state) {
+    (void)state;
+    enum { N = 8, ALL = 100 };          /* standard deviations that drop nothing: top-n-sigma is on, and top-k comes as a step of its own */
+    const ridge_token_bias bias[] = { { 0, 2 } };
+    const int32_t history[] = { 0 };
+    const ridge_sampler_options biased = { .biases = bias, .n_biases = 1, .repeat_penalty = 4, .penalty_tokens = 1, .top_k = 1 };
+    const struct {
+        const char *steps;
+        float    values[N];             /* logits; in `shares`, their exponentials */
+        bool     shares;
+        ridge_sampler_options o;
+        unsigned left, swapped;         /* what can be drawn, and what could be if the two changed places */
+    } cases[] = {
+        { "bias, penalties", { 2, 1.5f }, false, biased, 2, 1 },
+        { "penalties, top-n-sigma", { 6, 3, 2 }, false, { .presence_penalty = 4, .penalty_tokens = 1, .top_n_sigma = 1 }, 7, 1 },
+        { "penalties, top-k", { 6, 3, 2 }, false, { .presence_penalty = 5, .penalty_tokens = 1, .top_k = 2 }, 6, 3 },
+        { "top-n-sigma, top-k", { 4, 3, 2 }, false, { .top_n_sigma = 1, .top_k = 3 }, 3, 1 },
+        { "top-k, typical", { 0.6f, 0.2f, 0.1f, 0.06f, 0.04f }, true, { .top_k = 2, .typical_p = 0.3f }, 1, 3 },
+        { "(sigma) top-k, typical", { 0.6f, 0.2f, 0.1f, 0.06f, 0.04f }, true, { .top_n_sigma = ALL, .top_k = 2, .typical_p = 0.3f }, 1, 3 },
+        { "typical, top-p", { 0.5f, 0.25f, 0.15f, 0.1f }, true, { .typical_p = 0.2f, .top_p = 0.6f }, 2, 1 },
+        { "top-p, min-p", { 0.5f, 0.3f, 0.15f, 0.05f }, true, { .top_p = 0.81f, .min_p = 0.2f }, 7, 3 },
+        { "min-p, temperature", { 0.5f, 0.3f, 0.15f, 0.05f }, true, { .min_p = 0.2f, .temperature = 2 }, 7, 15 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t t = 0; t < N; t++) logits[t] = cases[i].shares ? logf(cases[i].values[t]) : cases[i].values[t];
+        ridge_sampler_options o = cases[i].o;
+        o.seed = 11;
+        if (o.temperature == 0) o.temperature = 1;
+        if (o.repeat_penalty == 0) o.repeat_penalty = 1;
+        if (o.typical_p == 0) o.typical_p = 1;
+        if (o.top_p == 0) o.top_p = 1;
+        const unsigned got = drawn(o, history, 1, N);
+        if (got != cases[i].left)
+            fail_msg("%s: tokens 0x%x are drawn, expected 0x%x (0x%x: in the other order)", cases[i].steps, got, cases[i].left, cases[i].swapped);
+    }
+}
+
 static void biases_and_penalties_leave_the_logits_alone(void **state) {
     (void)state;
     fill(SMALL);
@@ -265,6 +313,7 @@ int main(void) {
         cmocka_unit_test(a_seed_gives_the_same_tokens),
         cmocka_unit_test(random_numbers_are_those_of_pcg32),
         cmocka_unit_test(draws_follow_the_probabilities),
+        cmocka_unit_test(steps_come_in_their_order),
         cmocka_unit_test(biases_and_penalties_leave_the_logits_alone),
         cmocka_unit_test(bad_options_are_named),
         cmocka_unit_test(every_allocation_may_fail),
