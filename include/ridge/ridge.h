@@ -284,8 +284,9 @@ typedef struct {
     ridge_end end;                      /* by an end token, a stop text, max_tokens, a full context, a cancel or the callback */
     size_t prompt_tokens;               /* all of the prompt */
     size_t reused_tokens;               /* of these, in the session's memory already */
+    size_t processed_tokens;            /* the others, or, after a cancel or a failure, as many of them as were processed */
     size_t tokens;                      /* generated and given to on_token */
-    double prompt_seconds;              /* to process the others */
+    double prompt_seconds;              /* to process those */
     double first_token_seconds;         /* from the call to the first token; 0 without one */
     double decode_seconds;              /* from the first token to the last */
     double prompt_tokens_per_second;    /* of those that were processed */

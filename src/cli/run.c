@@ -47,10 +47,11 @@ static int print_json(const ridge_model *m, const run_arguments *a, const answer
     const ridge_model_info info = ridge_model_get_info(m);
     json_t *tokens = json_array();
     for (size_t i = 0; i < got->tokens.n; i++) json_array_append_new(tokens, json_integer(got->tokens.ids[i]));
-    json_t *all = json_pack("{s:s, s:s, s:s%, s:o, s:s, s:I, s:I, s:I, s:o, s:b, s:O}", "model", info.path, "backend", info.backend, "text",
+    json_t *all = json_pack("{s:s, s:s, s:s%, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:b, s:O}", "model", info.path, "backend", info.backend, "text",
                             buffer_text(&got->text), got->text.n, "tokens", tokens, "end", ridge_end_name(got->g.end), "prompt_tokens",
-                            (json_int_t)got->g.prompt_tokens, "reused_tokens", (json_int_t)got->g.reused_tokens, "seed", (json_int_t)seed,
-                            "timings", summary_json(s), "profiled", a->profile, "events", events);
+                            (json_int_t)got->g.prompt_tokens, "reused_tokens", (json_int_t)got->g.reused_tokens, "processed_tokens",
+                            (json_int_t)got->g.processed_tokens, "seed", (json_int_t)seed, "timings", summary_json(s), "profiled", a->profile,
+                            "events", events);
     char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     const int code = text ? 0 : fail_memory(err, got->text.n, "the answer as JSON");
     if (text) puts(text);

@@ -18,9 +18,12 @@ summary summary_make(const ridge_model *m, const ridge_generation *g, double bef
 void summary_print(const summary *s, FILE *out) {
     const ridge_generation *g = &s->g;
     fputs(terminal_dim(out), out);
-    fprintf(out, "first token %.3f s", s->before_seconds + g->first_token_seconds);
-    if (s->before_seconds > 0) fprintf(out, " (load %.3f s)", s->load_seconds);
-    fprintf(out, " | prompt %zu tokens, %.1f tok/s", g->prompt_tokens - g->reused_tokens, g->prompt_tokens_per_second);
+    if (g->first_token_seconds > 0) {
+        fprintf(out, "first token %.3f s", s->before_seconds + g->first_token_seconds);
+        if (s->before_seconds > 0) fprintf(out, " (load %.3f s)", s->load_seconds);
+        fputs(" | ", out);
+    } else if (s->before_seconds > 0) fprintf(out, "load %.3f s | ", s->load_seconds);
+    fprintf(out, "prompt %zu tokens, %.1f tok/s", g->processed_tokens, g->prompt_tokens_per_second);
     fprintf(out, " | answer %zu tokens, %.1f tok/s", g->tokens, g->tokens_per_second);
     if (s->gb_per_s > 0 && s->ceiling_gb_per_s > 0) {
         fprintf(out, " = %.1f GB/s, %.0f %% of the measured %.1f", s->gb_per_s, 100 * s->gb_per_s / s->ceiling_gb_per_s, s->ceiling_gb_per_s);
@@ -32,10 +35,10 @@ void summary_print(const summary *s, FILE *out) {
 
 json_t *summary_json(const summary *s) {
     const ridge_generation *g = &s->g;
-    json_t *all = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}",
-                            "load_seconds", s->load_seconds, "first_token_seconds", s->before_seconds + g->first_token_seconds,
-                            "prompt_seconds", g->prompt_seconds, "prompt_tokens_per_second", g->prompt_tokens_per_second,
+    json_t *all = json_pack("{s:f, s:f, s:f, s:f, s:f}",
+                            "load_seconds", s->load_seconds, "prompt_seconds", g->prompt_seconds, "prompt_tokens_per_second", g->prompt_tokens_per_second,
                             "decode_seconds", g->decode_seconds, "tokens_per_second", g->tokens_per_second);
+    if (g->first_token_seconds > 0) json_object_set_new(all, "first_token_seconds", json_real(s->before_seconds + g->first_token_seconds));
     if (s->gb_per_s > 0) json_object_set_new(all, "gb_per_second", json_real(s->gb_per_s));
     if (s->gb_per_s > 0 && s->ceiling_gb_per_s > 0) {
         json_object_set_new(all, "measured_gb_per_second", json_real(s->ceiling_gb_per_s));

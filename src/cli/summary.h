@@ -14,7 +14,7 @@ typedef struct {
 
 /* Measures the bandwidth where this machine's is not known yet, which takes less than 0.4 s. */
 summary summary_make(const ridge_model *m, const ridge_generation *g, double before_seconds);
-/* One line, dimmed where out is a terminal that wants colours. */
+/* One line, without the first token's time where there was none; dimmed where out is a terminal that wants colours. */
 void    summary_print(const summary *s, FILE *out);
 /* "timings" of --json; NULL without memory. */
 json_t *summary_json(const summary *s);

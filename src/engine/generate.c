@@ -73,8 +73,8 @@ static void context_is_full(const ridge_session *s) {
 }
 
 static void count_speed(ridge_generation *out) {
-    const size_t processed = out->prompt_tokens - out->reused_tokens, chosen = out->tokens + (out->end == RIDGE_ENDED);
-    if (out->prompt_seconds > 0) out->prompt_tokens_per_second = (double)processed / out->prompt_seconds;
+    const size_t chosen = out->tokens + (out->end == RIDGE_ENDED);
+    if (out->prompt_seconds > 0) out->prompt_tokens_per_second = (double)out->processed_tokens / out->prompt_seconds;
     if (out->decode_seconds > 0 && chosen > 1) out->tokens_per_second = (double)(chosen - 1) / out->decode_seconds;
 }
 
@@ -130,6 +130,7 @@ static int generate(ridge_session *s, const int32_t *prompt, size_t n, outlet *o
     ridge_session_truncate(s, out->reused_tokens);
     code = ridge_session_append(s, prompt + out->reused_tokens, n - out->reused_tokens, err);
     out->prompt_seconds = clock_seconds() - started;
+    out->processed_tokens = s->n_tokens - out->reused_tokens;
     if (code == RIDGE_E_CANCELLED) {
         out->end = RIDGE_CANCELLED;
         return 0;

@@ -5,11 +5,13 @@
 import array
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from program import runner
 
@@ -37,6 +39,12 @@ def ridge(*arguments, text=None, code=0, environment=None):
 
 def run_json(*arguments, **more):
     return json.loads(ridge("run", "-m", MODEL, "--json", "--no-perf", *arguments, **more)[0])
+
+
+def catches_interrupts(process):
+    """Whether it has a handler for SIGINT, as it has from the moment when it begins with the prompt."""
+    caught = re.search(rb"^SigCgt:\s*([0-9a-f]+)", read_bytes(f"/proc/{process.pid}/status"), re.MULTILINE)
+    return caught is not None and int(caught[1], 16) >> (signal.SIGINT - 1) & 1
 
 
 def read_bytes(path):
@@ -132,6 +140,25 @@ class Run(unittest.TestCase):
         self.assertEqual(process.returncode, 130)
         self.assertIn(b"| answer ", err)
         self.assertIn(b"interrupted", err)
+
+    def test_an_interrupted_prompt_counts_what_was_processed(self):
+        prompt = os.path.join(FOLDER, "long")
+        with open(prompt, "w") as f:
+            f.write("many words " * 2000)
+        whole = len(ridge("tokenize", "-m", MODEL, "-f", prompt, "--ids")[0].split())
+        process = subprocess.Popen([RIDGE, "run", "-m", MODEL, "-f", prompt, "-c", "30000", "--reference"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=ENVIRONMENT)
+        while not catches_interrupts(process):
+            self.assertIsNone(process.poll(), "the program ended before it processed the prompt")
+            time.sleep(0.01)
+        time.sleep(0.3)                                         # some of the prompt, but not all of it, which takes the reference a minute
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out), (130, b""))
+        counted = re.search(rb"^load [\d.]+ s \| prompt (\d+) tokens, [\d.]+ tok/s \| answer 0 tokens, 0\.0 tok/s$", err, re.MULTILINE)
+        self.assertTrue(counted, err)
+        self.assertLess(int(counted[1]), whole)
+        self.assertNotIn(b"first token", err)
 
     def test_json(self):
         got = run_json("-p", "Hello", "-n", "12", "--temp", "0", "--ignore-eos")

@@ -285,6 +285,7 @@ static void generations_end_as_they_should(void **state) {
     assert_int_equal(g.tokens, 40);
     assert_int_equal(g.prompt_tokens, 20);
     assert_int_equal(g.reused_tokens, 0);
+    assert_int_equal(g.processed_tokens, 20);
     assert_true(g.prompt_tokens_per_second > 0 && g.tokens_per_second > 0 && g.first_token_seconds >= g.prompt_seconds);
     size_t n;
     ridge_session_tokens(s, &n);
@@ -292,6 +293,7 @@ static void generations_end_as_they_should(void **state) {
 
     g = generate(s, ids, 20, o, &again);                    /* the prompt is in memory: only its last token is processed */
     assert_int_equal(g.reused_tokens, 19);
+    assert_int_equal(g.processed_tokens, 1);
     assert_memory_equal(h.ids, again.ids, 40 * sizeof *h.ids);
     g = generate(s, ids, 15, o, &again);
     assert_int_equal(g.reused_tokens, 14);
@@ -319,10 +321,13 @@ static void generations_end_as_they_should(void **state) {
     assert_int_equal(g.end, RIDGE_CANCELLED);
     assert_int_equal(g.tokens, 3);
     again.cancel = NULL;
-    ridge_session_cancel(s);
+    ridge_session_cancel(s);                                /* obeyed before anything of the prompt is processed */
     g = generate(s, ids, 20, o, &again);
     assert_int_equal(g.end, RIDGE_CANCELLED);
     assert_int_equal(g.tokens, 0);
+    assert_int_equal(g.prompt_tokens, 20);
+    assert_int_equal(g.processed_tokens, 0);
+    assert_true(g.prompt_tokens_per_second == 0 && g.first_token_seconds == 0);
 
     o.max_tokens = 0;                                       /* until the context of 300 is full */
     g = generate(s, ids, 20, o, &again);
