@@ -414,9 +414,9 @@ static void stop_texts_are_found_across_cuts(void **state) {
 }
 
 /* Everything a program does, with the nth allocation failing: an error that says so, and no leak. True where all went well. */
-static bool whole_life(const char *backend) {
+static bool whole_life(const char *backend, uint32_t threads) {
     ridge_model_options o = options_for(backend);
-    o.threads = 1;
+    o.threads = threads;
     o.context_tokens = 32;
     ridge_model *m = NULL;
     ridge_session *s = NULL;
@@ -442,16 +442,18 @@ static bool whole_life(const char *backend) {
 static void every_allocation_may_fail(void **state) {
     (void)state;
     for (size_t b = 0; b < N_BACKENDS; b++) {
-        size_t n = 1;
-        for (bool more = true; more; n++) {
-            memory_fail_nth(n);
-            const bool well = whole_life(backends[b]);
-            more = memory_requests() >= n;
-            if (!well) assert_true(more);           /* what only helps may be missing without harm */
+        for (uint32_t threads = 1; threads <= 2; threads++) {
+            size_t n = 1;
+            for (bool more = true; more; n++) {
+                memory_fail_nth(n);
+                const bool well = whole_life(backends[b], threads);
+                more = memory_requests() >= n;
+                if (!well) assert_true(more);       /* what only helps may be missing without harm */
+            }
+            memory_fail_nth(0);
+            assert_true(n > 50);
+            print_message("%s, %u threads: %zu allocations\n", backends[b], threads, n - 2);
         }
-        memory_fail_nth(0);
-        assert_true(n > 50);
-        print_message("%s: %zu allocations\n", backends[b], n - 2);
     }
 }
 
