@@ -24,6 +24,9 @@ tiny_model tiny_model_default(const char *architecture) {
     else if (is(&m, "gemma2")) { m.tied = true; m.window = 64; m.attention_cap = 15; m.logit_cap = 10; }
     else if (is(&m, "gemma3")) { m.tied = true; m.window = 32; m.n_layers = 6; m.rope_base = 1e6f; m.rope_factor = 8; }
     else if (is(&m, "phi3")) m.n_kv_heads = 4;
+    else if (is(&m, "olmo2")) m.rope_base = 500000;
+    else if (is(&m, "granite")) { m.embedding_scale = 6; m.residual_scale = 0.5f; m.attention_scale = 0.1f; m.logit_scale = 8; }
+    else if (is(&m, "smollm3")) { m.tied = true; m.n_layers = 4; m.rope_base = 5e6f; }
     else { fprintf(stderr, "tiny_model: no architecture %s\n", architecture); abort(); }
     return m;
 }
@@ -78,6 +81,10 @@ static void build_keys(const tiny_model *m, gguf_writer *w) {
     if (is(m, "phi3")) own_u32(m, w, "rope.scaling.original_context_length", m->context);
     if (m->attention_cap != 0) own_f32(m, w, "attn_logit_softcapping", m->attention_cap);
     if (m->logit_cap != 0) own_f32(m, w, "final_logit_softcapping", m->logit_cap);
+    if (m->embedding_scale != 0) own_f32(m, w, "embedding_scale", m->embedding_scale);
+    if (m->residual_scale != 0) own_f32(m, w, "residual_scale", m->residual_scale);
+    if (m->attention_scale != 0) own_f32(m, w, "attention.scale", m->attention_scale);
+    if (m->logit_scale != 0) own_f32(m, w, "logit_scale", m->logit_scale);
     if (m->rope_factor != 0) {
         char key[80];
         snprintf(key, sizeof key, "%s.rope.scaling.type", m->architecture);
@@ -162,7 +169,7 @@ static void build_rope_factors(const tiny_model *m, gguf_writer *w) {
 
 static void build_attention(const tiny_model *m, gguf_writer *w, uint32_t i) {
     const uint32_t q = m->n_heads * m->head, kv = m->n_kv_heads * m->head;
-    vector(m, w, m->hidden, 1, 0.1f, "blk.%u.attn_norm.weight", i);
+    if (!is(m, "olmo2")) vector(m, w, m->hidden, 1, 0.1f, "blk.%u.attn_norm.weight", i);
     if (is(m, "phi3")) {
         matrix(m, w, m->weights, m->hidden, q + 2 * kv, "blk.%u.attn_qkv.weight", i);
     } else {
@@ -179,12 +186,16 @@ static void build_attention(const tiny_model *m, gguf_writer *w, uint32_t i) {
         vector(m, w, m->head, 1.2f, 0.1f, "blk.%u.attn_q_norm.weight", i);
         vector(m, w, m->head, 1.2f, 0.1f, "blk.%u.attn_k_norm.weight", i);
     }
+    if (is(m, "olmo2")) {               /* over all heads together */
+        vector(m, w, q, 1.2f, 0.1f, "blk.%u.attn_q_norm.weight", i);
+        vector(m, w, kv, 1.2f, 0.1f, "blk.%u.attn_k_norm.weight", i);
+    }
     matrix(m, w, m->weights, q, m->hidden, "blk.%u.attn_output.weight", i);
-    if (is_gemma(m)) vector(m, w, m->hidden, 4, 0.4f, "blk.%u.post_attention_norm.weight", i);
+    if (is_gemma(m) || is(m, "olmo2")) vector(m, w, m->hidden, 4, 0.4f, "blk.%u.post_attention_norm.weight", i);
 }
 
 static void build_feed_forward(const tiny_model *m, gguf_writer *w, uint32_t i) {
-    vector(m, w, m->hidden, 1, 0.1f, "blk.%u.ffn_norm.weight", i);
+    if (!is(m, "olmo2")) vector(m, w, m->hidden, 1, 0.1f, "blk.%u.ffn_norm.weight", i);
     if (is(m, "phi3")) {
         matrix(m, w, m->weights, m->hidden, 2 * m->ff, "blk.%u.ffn_up.weight", i);
     } else {
@@ -192,7 +203,7 @@ static void build_feed_forward(const tiny_model *m, gguf_writer *w, uint32_t i) 
         matrix(m, w, m->weights, m->hidden, m->ff, "blk.%u.ffn_up.weight", i);
     }
     matrix(m, w, m->others, m->ff, m->hidden, "blk.%u.ffn_down.weight", i);
-    if (is_gemma(m)) vector(m, w, m->hidden, 4, 0.4f, "blk.%u.post_ffw_norm.weight", i);
+    if (is_gemma(m) || is(m, "olmo2")) vector(m, w, m->hidden, 4, 0.4f, "blk.%u.post_ffw_norm.weight", i);
 }
 
 void tiny_model_build(const tiny_model *described, gguf_writer *w) {
@@ -203,7 +214,8 @@ void tiny_model_build(const tiny_model *described, gguf_writer *w) {
     tiny_vocabulary_build(m, w);
     matrix(m, w, m->weights, m->hidden, m->vocabulary, "token_embd.weight");
     if (!m->tied) matrix(m, w, m->weights, m->hidden, m->vocabulary, "output.weight");
-    vector(m, w, m->hidden, 4, 0.4f, "output_norm.weight");
+    const float size = m->logit_scale != 0 ? 4 * m->logit_scale : 4;       /* logits are divided by it */
+    vector(m, w, m->hidden, size, 0.1f * size, "output_norm.weight");
     if (m->rope_factors) build_rope_factors(m, w);
     for (uint32_t i = 0; i < m->n_layers; i++) {
         build_attention(m, w, i);

@@ -5,12 +5,13 @@
 
 /* Start from tiny_model_default and change what the test is about. */
 typedef struct {
-    const char *architecture;       /* llama, qwen2, qwen3, gemma2, gemma3, phi3: which tensors and keys there are */
+    const char *architecture;       /* llama, qwen2, qwen3, gemma2, gemma3, phi3, olmo2, granite, smollm3: which tensors and keys there are */
     format_id   weights;            /* of all matrices; a matrix whose rows are no multiple of its block falls back to q8_0, then f16 */
     format_id   others;             /* of attn_v and ffn_down, so that a file may be mixed; FORMAT_COUNT: as weights */
     uint32_t    n_layers, hidden, n_heads, n_kv_heads, head, ff, vocabulary, context;
     uint32_t    window;             /* sliding window, for gemma2, gemma3 and phi3; 0: none */
     float       attention_cap, logit_cap;       /* gemma2 only; 0: none */
+    float       embedding_scale, residual_scale, attention_scale, logit_scale;      /* granite only; 0: none */
     float       rope_base, rope_factor;         /* rope_factor 0: no scaling; else linear */
     bool        tied;               /* no output.weight */
     bool        rope_factors;       /* rope_freqs.weight, as Llama 3 has it; only llama */
@@ -19,7 +20,7 @@ typedef struct {
     uint64_t    seed;
 } tiny_model;
 
-/* 2 layers (gemma3: 6, one of them global), hidden 256, 4 heads of 64 over 2 (phi3: 4), ff 544, vocabulary 515, f16. */
+/* 2 layers (gemma3: 6, one of them global; smollm3: 4, one of them not rotated), hidden 256, 4 heads of 64 over 2 (phi3: 4), ff 544, vocabulary 515, f16. */
 tiny_model tiny_model_default(const char *architecture);
 
 /* Models of one layer whose rows lie in several sections (formats/layout.h): 0: those of gate and up, which take turns, where sections are of 1024

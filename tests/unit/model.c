@@ -261,7 +261,7 @@ static float *logits_of(const char *path, fuse_level level) {
 
 static void tiny_models_give_the_same_bits_fused(void **state) {
     (void)state;
-    static const char *const architectures[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3" };
+    static const char *const architectures[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "olmo2", "granite", "smollm3" };
     for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++) {
         const tiny_model t = tiny_model_default(architectures[i]);
         gguf_writer w = {0};

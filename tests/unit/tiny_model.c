@@ -10,7 +10,7 @@
 #include "support/tiny_model.h"
 #include "vectors.h"
 
-static const char *const architectures[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3" };
+static const char *const architectures[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "olmo2", "granite", "smollm3" };
 enum { N_ARCHITECTURES = sizeof architectures / sizeof *architectures };
 
 static void build(const tiny_model *m, buffer *file) {
