@@ -317,16 +317,6 @@ class Importing(Case):
         self.assertEqual(json.loads(self.ridge("list", "--json").stdout), [])
         self.assertEqual(self.world.requests, [])
 
-    def test_the_default_model_is_taken_over(self):
-        here = json.loads(subprocess.run([RIDGE, "list", "--json"], capture_output=True, check=True).stdout)
-        default = [model["path"] for model in here if model["name"] == "smollm2"]
-        if not default:
-            self.skipTest("the default model is not on this machine: `ridge pull smollm2` gets it")
-        path = self.ridge("pull", "--from", default[0], "smollm2").stdout.strip()
-        self.assertTrue(path.startswith(self.cache))
-        self.assertEqual(self.ridge("pull", "smollm2").stdout.strip(), path)
-        self.assertEqual(self.world.requests, [])
-
 
 class Listing(Case):
     def test_every_program_s_models_are_found(self):

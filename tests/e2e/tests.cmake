@@ -8,6 +8,7 @@ function(ridge_e2e name)
 endfunction()
 
 ridge_e2e(pull)
+ridge_e2e(pull_default)
 add_executable(tiny_model_file ${CMAKE_CURRENT_LIST_DIR}/tiny_model_file.c)
 target_link_libraries(tiny_model_file PRIVATE test_support)
 ridge_e2e(cli $<TARGET_FILE:tiny_model_file>)

@@ -1,7 +1,8 @@
 /* Whole models against other implementations: every model of the reference vectors whose architecture and formats Ridge has, all
- * positions of all prompts, every level of fusion, and greedy decoding token by token. With $RIDGE_SMOLLM2 also the real model.
+ * positions of all prompts, every level of fusion, and greedy decoding token by token. And the real model, which $RIDGE_SMOLLM2 names.
  *
- *     test_golden_models MODE      reference: the oracle;  precise, default: the CPU backend in either arithmetic */
+ *     test_golden_models MODE WHICH    MODE   reference: the oracle;  precise, default: the CPU backend in either arithmetic
+ *                                      WHICH  vectors: the models of the vectors;  smollm2: the real one */
 #include "test.h"
 #include <jansson.h>
 #include <math.h>
@@ -276,16 +277,11 @@ static void check_text(const subject *s, double *most) {
 
 static void the_real_model(void **state) {
     (void)state;
-    const char *path = getenv("RIDGE_SMOLLM2");
-    if (!path || !*path) {
-        print_message("skipped: $RIDGE_SMOLLM2 does not name SmolLM2-135M-Instruct.Q4_1.gguf\n");
-        skip();
-    }
     buffer lines = {0};
     error err;
     assert_non_null(vectors_path("smollm2/prompts.jsonl"));
     if (read_whole_file(vectors_path("smollm2/prompts.jsonl"), 1u << 24, &lines, &err)) fail_msg("%s", err.text);
-    subject s = subject_open(path, FUSE_ALL);
+    subject s = subject_open(getenv("RIDGE_SMOLLM2"), FUSE_ALL);
     double most = 0, most_nll = 0;
     size_t n_prompts = 0;
     for (char *line = lines.data, *end; line && *line; line = end ? end + 1 : NULL) {
@@ -304,16 +300,17 @@ static void the_real_model(void **state) {
     buffer_free(&lines);
 }
 
-int main(int argc, char **argv) {
-    for (size_t i = 0; argc == 2 && i < sizeof modes / sizeof *modes; i++) if (!strcmp(argv[1], modes[i].name)) tested = &modes[i];
-    if (!tested) {
-        printf("usage: test_golden_models reference | precise | default\n");
-        return 2;
-    }
-    if (!vectors_path("models/index.json")) {
-        printf("The reference vectors are not here (RIDGE_VECTORS, or ../shared/vectors beside the checkout): skipped.\n");
+static int compare_real_model(void) {
+    const char *path = getenv("RIDGE_SMOLLM2");
+    if (!path || !*path) {
+        printf("skipped: $RIDGE_SMOLLM2 does not name SmolLM2-135M-Instruct.Q4_1.gguf\n");
         return 77;
     }
+    const struct CMUnitTest tests[] = { cmocka_unit_test(the_real_model) };
+    return _cmocka_run_group_tests(tested->name, tests, 1, NULL, NULL);
+}
+
+static int compare_vectors(void) {
     json_error_t why;
     json_t *index = json_load_file(vectors_path("models/index.json"), JSON_REJECT_DUPLICATES, &why);
     if (!index) {
@@ -326,13 +323,26 @@ int main(int argc, char **argv) {
     const char *name;
     json_t *description;
     json_object_foreach(index, name, description) {
-        if (n == 127) break;
+        if (n == 128) break;
         cases[n] = (case_of_index){ name, description };
         tests[n] = (struct CMUnitTest){ .name = name, .test_func = a_model, .initial_state = &cases[n] };
         n++;
     }
-    tests[n++] = (struct CMUnitTest){ .name = "SmolLM2", .test_func = the_real_model };
     const int failed = _cmocka_run_group_tests(tested->name, tests, n, NULL, NULL);
     json_decref(index);
     return failed;
+}
+
+int main(int argc, char **argv) {
+    for (size_t i = 0; argc == 3 && i < sizeof modes / sizeof *modes; i++) if (!strcmp(argv[1], modes[i].name)) tested = &modes[i];
+    const bool real = tested && !strcmp(argv[2], "smollm2");
+    if (!tested || (!real && strcmp(argv[2], "vectors"))) {
+        printf("usage: test_golden_models reference | precise | default  vectors | smollm2\n");
+        return 2;
+    }
+    if (!vectors_path("models/index.json")) {
+        printf("The reference vectors are not here (RIDGE_VECTORS, or ../shared/vectors beside the checkout): skipped.\n");
+        return 77;
+    }
+    return real ? compare_real_model() : compare_vectors();
 }

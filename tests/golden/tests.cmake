@@ -1,7 +1,8 @@
 ridge_test(golden/sampling ridge_engine PkgConfig::JANSSON m)
 ridge_test_program(golden/models ridge_engine PkgConfig::JANSSON m)
-foreach(mode reference precise default)         # the same models in each arithmetic
-  ridge_test_run(golden/models/${mode} test_golden_models ${mode})
+foreach(mode reference precise default)         # the vectors' models, and the real one, in each arithmetic
+  ridge_test_run(golden/models/${mode} test_golden_models ${mode} vectors)
+  ridge_test_run(golden/smollm2/${mode} test_golden_models ${mode} smollm2)
 endforeach()
 ridge_test(golden/tokenizer ridge_model PkgConfig::JANSSON PkgConfig::CRYPTO)
 add_executable(render_template ${CMAKE_CURRENT_LIST_DIR}/render_template.c)
