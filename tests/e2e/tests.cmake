@@ -9,6 +9,9 @@ endfunction()
 
 ridge_e2e(pull)
 ridge_e2e(pull_default)
+if(NOT RIDGE_SANITIZE)                          # they keep memory of their own beside a program's
+  ridge_e2e(memory)
+endif()
 add_executable(tiny_model_file ${CMAKE_CURRENT_LIST_DIR}/tiny_model_file.c)
 target_link_libraries(tiny_model_file PRIVATE test_support)
 ridge_e2e(cli $<TARGET_FILE:tiny_model_file>)
