@@ -50,16 +50,21 @@ static int copy_token(ridge_model *m, int32_t id, const char **text, error *err)
     return *text ? 0 : fail_memory(err, piece.n, "a token's text");
 }
 
+void template_failed(const ridge_model *m, error *err) {
+    const gguf_value *v = m->info.has_chat_template ? gguf_find(m->file, TEMPLATE_KEY) : NULL;
+    if (v && err && (err->code == RIDGE_E_BAD_FILE || err->code == RIDGE_E_UNSUPPORTED)) gguf_fail_key(err, err->code, m->file, v, "%s", err->text);
+}
+
 /* A template in error matters only to chats: it is kept for them. */
 static int load_template(ridge_model *m, error *err) {
     gguf_string source;
-    const gguf_value *v = gguf_find(m->file, "tokenizer.chat_template");
+    const gguf_value *v = gguf_find(m->file, TEMPLATE_KEY);
     m->info.has_chat_template = v && v->type == GGUF_STRING && !v->is_array;
-    int code = m->info.has_chat_template ? gguf_get_string(m->file, "tokenizer.chat_template", &source, err) : 0;
+    int code = m->info.has_chat_template ? gguf_get_string(m->file, TEMPLATE_KEY, &source, err) : 0;
     if (code) return code;
     code = m->info.has_chat_template ? chat_template_new(&m->template, source.text, source.n, &m->template_error)
                                      : chat_template_fallback(&m->template, &m->template_error);
-    if (code != RIDGE_E_NO_MEMORY) return 0;
+    if (code != RIDGE_E_NO_MEMORY) return code ? template_failed(m, &m->template_error), 0 : 0;
     if (err) *err = m->template_error;
     return code;
 }

@@ -27,6 +27,11 @@ struct ridge_model {
     arena              memory;          /* of info's texts */
 };
 
+#define TEMPLATE_KEY "tokenizer.chat_template"
+
+/* Where err tells what is wrong with the file's chat template, puts in front where that lies. */
+void template_failed(const ridge_model *m, error *err);
+
 enum {
     CONTEXT_DEFAULT = 4096,             /* most of a context that was not asked for: the KV cache of 128k tokens surprises people */
     CONTEXT_MAX     = 1 << 24,          /* rotation angles are exact up to here */

@@ -109,9 +109,9 @@ static int tell_missing_importance(const quantizer *q, error *err) {
 }
 
 /* Sets j's conversion, if it needs one. */
-static int choose(job *j, const quantize_type *type, const quantize_model *m, const overrides *o, const ridge_quantize_options *options, error *err) {
+static int choose(job *j, const gguf *g, const quantize_type *type, const quantize_model *m, const overrides *o, const ridge_quantize_options *options,
+                  error *err) {
     const gguf_tensor *t = j->tensor;
-    char name[GGUF_NAME_TEXT];
     int code = 0;
     if (!quantize_wants(t)) return 0;
     const format *asked = overridden(o, t, err, &code);
@@ -124,11 +124,11 @@ static int choose(job *j, const quantize_type *type, const quantize_model *m, co
     const gguf_type_info *its = gguf_type(t->type);
     j->from = format_by_gguf_type(t->type);
     j->to = to;
-    if (!j->from) return fail(err, RIDGE_E_UNSUPPORTED, "tensor %s is %s, which Ridge cannot read: start from the F16 or F32 model",
-                              gguf_name_text(t->name, name), its ? its->name : "of an unknown type");
+    if (!j->from) return gguf_fail_tensor(err, RIDGE_E_UNSUPPORTED, g, t, "it is %s, which Ridge cannot read: start from the F16 or F32 model",
+                                          its ? its->name : "of an unknown type");
     if (j->from->block_k > 1 && to->block_k > 1 && !options->allow_requantize)
-        return fail(err, RIDGE_E_UNSUPPORTED, "tensor %s is %s already, and quantising it again to %s would add up errors: start from the F16 or F32 "
-                    "model, or allow it (--allow-requantize)", gguf_name_text(t->name, name), j->from->name, to->name);
+        return gguf_fail_tensor(err, RIDGE_E_UNSUPPORTED, g, t, "it is %s already, and quantising it again to %s would add up errors: start from the "
+                                "F16 or F32 model, or allow it (--allow-requantize)", j->from->name, to->name);
     return 0;
 }
 
@@ -181,7 +181,7 @@ static int make(void *user, size_t i, uint64_t from, uint64_t n, void *room, uin
                  : gguf_write_data(q->output, j->offset + from, j->tensor->data + from, n);
 }
 
-static int run(quantizer *q, error *err) {
+static int run(quantizer *q, const gguf *g, error *err) {
     team *t;
     int code = team_new(&t, q->options->threads, err);
     if (code) return code;
@@ -190,9 +190,7 @@ static int run(quantizer *q, error *err) {
     q->work.user = q;
     code = rewrite_run(t, &q->work, err);
     team_free(t);
-    char name[GGUF_NAME_TEXT];
-    return code != RIDGE_E_BAD_FILE ? code
-         : fail(err, code, "tensor %s has a value that is not finite", gguf_name_text(q->jobs[q->work.failed_job].tensor->name, name));
+    return code != RIDGE_E_BAD_FILE ? code : gguf_fail_tensor(err, code, g, q->jobs[q->work.failed_job].tensor, "it has a value that is not finite");
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------------------- */
@@ -227,7 +225,7 @@ static int prepare(quantizer *q, gguf_header *h, const gguf *g, const quantize_t
     if (!code) code = put_metadata(q, h, g, type, err);
     for (size_t i = 0; !code && i < n; i++) {
         q->jobs[i].tensor = gguf_tensor_at(g, i);
-        code = choose(&q->jobs[i], type, &m, &o, q->options, err);
+        code = choose(&q->jobs[i], g, type, &m, &o, q->options, err);
         if (!code) code = find_importance(q, &q->jobs[i], err);
         if (!code) lay_out(q, i, h);
     }
@@ -254,7 +252,7 @@ int ridge_quantize(const char *input, const char *output, const ridge_quantize_o
     if (!code) code = prepare(&q, &h, g, type, err);
     if (!code) code = gguf_write_open(&q.output, output, &h, err);
     if (q.output) {
-        code = run(&q, err);
+        code = run(&q, g, err);
         if (code) gguf_write_discard(q.output);
         else code = gguf_write_finish(q.output, true, err);
     }

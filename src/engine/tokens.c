@@ -70,6 +70,7 @@ static int render(const ridge_model *m, const ridge_message *messages, size_t n,
     for (size_t i = 0; i < n; i++) list[i] = (chat_message){ .role = messages[i].role, .content = messages[i].content };
     const chat_template_options options = { .add_generation_prompt = for_answer, .bos_token = m->bos_text, .eos_token = m->eos_text };
     code = chat_template_render(m->template, list, n, &options, out, err);
+    if (code) template_failed(m, err);
     memory_free(list);
     return code;
 }

@@ -29,7 +29,7 @@ int architecture_find(const architecture **out, const char *name, error *err) {
     }
     buffer list = {0};
     for (size_t i = 0; i < N; i++) buffer_printf(&list, "%s%s", i == 0 ? "" : i + 1 == N ? " and " : ", ", names[i]);
-    const int code = fail(err, RIDGE_E_UNSUPPORTED, "the architecture \"%s\" is not supported; supported are %s.", name, buffer_text(&list));
+    const int code = fail(err, RIDGE_E_UNSUPPORTED, "the architecture \"%s\" is not supported; supported are %s", name, buffer_text(&list));
     buffer_free(&list);
     return code;
 }

@@ -67,8 +67,14 @@ size_t             gguf_n_tensors(const gguf *g);
 const gguf_tensor *gguf_tensor_at(const gguf *g, size_t i);
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);
 
+/* What is wrong with an opened file, said as gguf_open says it: "PATH: key 'NAME', offset N: <sentence>" of a value, the same of a tensor and
+ * the place of its name, and "PATH: <sentence>" of what the file lacks. Each returns code. The arguments may point to err's own text. */
+int gguf_fail_key(error *err, int code, const gguf *g, const gguf_value *v, const char *sentence, ...) __attribute__((format(printf, 5, 6)));
+int gguf_fail_tensor(error *err, int code, const gguf *g, const gguf_tensor *t, const char *sentence, ...) __attribute__((format(printf, 5, 6)));
+int gguf_fail(error *err, int code, const gguf *g, const char *sentence, ...) __attribute__((format(printf, 4, 5)));
+
 /* Scalars. Integers of any width are accepted where they fit; *out is left alone where the key is absent (a default, then).
- * Each returns 0, or RIDGE_E_BAD_FILE naming the key and what it holds instead. */
+ * Each returns 0, or RIDGE_E_BAD_FILE naming file, key, offset and what it holds instead. */
 int gguf_get_u32(const gguf *g, const char *key, uint32_t *out, error *err);
 int gguf_get_u64(const gguf *g, const char *key, uint64_t *out, error *err);
 int gguf_get_f32(const gguf *g, const char *key, float *out, error *err);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 const char *gguf_name_text(gguf_string name, char out[GGUF_NAME_TEXT]) {
@@ -33,6 +34,41 @@ int gguf_fail_in_file(error *err, int code, const char *path) {
     enum { SHOWN = 160 };                       /* leaves most of the sentence's room to what is wrong */
     const size_t n = strlen(path);
     fail_within(err, "%s%s", n > SHOWN ? "..." : "", n > SHOWN ? path + n - SHOWN : path);
+    return code;
+}
+
+/* "PATH: KIND 'NAME', offset N: SENTENCE"; without a kind "PATH: SENTENCE". */
+__attribute__((format(printf, 7, 0)))
+static int fail_at(error *err, int code, const mapped_file *file, const char *kind, gguf_string name, const unsigned char *at, const char *sentence,
+                   va_list args) {
+    char text[sizeof err->text], shown[GGUF_NAME_TEXT];
+    vsnprintf(text, sizeof text, sentence, args);
+    if (kind) fail(err, code, "%s %s, offset %zu: %s", kind, gguf_name_text(name, shown), (size_t)(at - file->data), text);
+    else fail(err, code, "%s", text);
+    return gguf_fail_in_file(err, code, file->path);
+}
+
+int gguf_fail_key(error *err, int code, const gguf *g, const gguf_value *v, const char *sentence, ...) {
+    va_list args;
+    va_start(args, sentence);
+    fail_at(err, code, gguf_part(g, 0), "key", v->key, v->data, sentence, args);
+    va_end(args);
+    return code;
+}
+
+int gguf_fail_tensor(error *err, int code, const gguf *g, const gguf_tensor *t, const char *sentence, ...) {
+    va_list args;
+    va_start(args, sentence);
+    fail_at(err, code, gguf_part(g, t->part), "tensor", t->name, (const unsigned char *)t->name.text - sizeof(uint64_t), sentence, args);
+    va_end(args);
+    return code;
+}
+
+int gguf_fail(error *err, int code, const gguf *g, const char *sentence, ...) {
+    va_list args;
+    va_start(args, sentence);
+    fail_at(err, code, gguf_part(g, 0), NULL, (gguf_string){0}, NULL, sentence, args);
+    va_end(args);
     return code;
 }
 
@@ -93,16 +129,13 @@ bool gguf_value_u64(const gguf_value *v, uint64_t *out) {
 
 /* The sentence for a value that is not what its reader needs. */
 static int wrong(const gguf *g, const gguf_value *v, const char *expected, error *err) {
-    char name[GGUF_NAME_TEXT], held[64];
+    char held[64];
     const char *type = gguf_type_text(v->type, v->is_array);
     if (is_integer(v) && v->type == GGUF_U64) snprintf(held, sizeof held, "%s %" PRIu64, type, gguf_load_u64(v->data));
     else if (is_integer(v)) snprintf(held, sizeof held, "%s %" PRId64, type, gguf_element_i64(v, 0));
     else if (!v->is_array && (v->type == GGUF_F32 || v->type == GGUF_F64)) snprintf(held, sizeof held, "%s %.9g", type, gguf_element_f64(v, 0));
     else snprintf(held, sizeof held, "%s", type);
-    const mapped_file *file = gguf_part(g, 0);
-    const int code = fail(err, RIDGE_E_BAD_FILE, "key %s, offset %zu: expected %s, but the file has %s", gguf_name_text(v->key, name),
-                          (size_t)(v->data - file->data), expected, held);
-    return gguf_fail_in_file(err, code, file->path);
+    return gguf_fail_key(err, RIDGE_E_BAD_FILE, g, v, "expected %s, but the file has %s", expected, held);
 }
 
 int gguf_get_u64(const gguf *g, const char *key, uint64_t *out, error *err) {

@@ -1,6 +1,8 @@
 /* Reads and checks a model's numbers. Every key has its range here, so that no description of an architecture and no
  * backend has to doubt a number again. */
 #include "model/hyperparameters.h"
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/events.h"
@@ -26,7 +28,18 @@ static bool find(reader *r, const char *suffix) {
 }
 
 static void missing(reader *r) {
-    if (!r->code) r->code = fail(r->err, RIDGE_E_BAD_FILE, "the file has no %s, without which a model cannot be run.", r->key);
+    if (!r->code) r->code = gguf_fail(r->err, RIDGE_E_BAD_FILE, r->file, "the file has no key '%s', without which a model cannot be run", r->key);
+}
+
+/* Fails about the current key, which the file has. */
+__attribute__((format(printf, 3, 4)))
+static void refuse(reader *r, int code, const char *sentence, ...) {
+    char text[300];
+    va_list args;
+    va_start(args, sentence);
+    vsnprintf(text, sizeof text, sentence, args);
+    va_end(args);
+    r->code = gguf_fail_key(r->err, code, r->file, gguf_find(r->file, r->key), "%s", text);
 }
 
 /* A number, or an array of equal numbers (files may give one for each layer). */
@@ -39,11 +52,11 @@ static bool read_u64(reader *r, uint64_t *out) {
     const bool integers = v->type != GGUF_F32 && v->type != GGUF_F64 && v->type != GGUF_STRING && v->type != GGUF_ARRAY && v->count > 0;
     for (uint64_t i = 0; integers && i < v->count; i++) {
         if (gguf_element_i64(v, i) == gguf_element_i64(v, 0)) continue;
-        r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s differs from layer to layer (%lld and %lld); Ridge wants all layers alike.",
-                       r->key, (long long)gguf_element_i64(v, 0), (long long)gguf_element_i64(v, i));
+        refuse(r, RIDGE_E_UNSUPPORTED, "it differs from layer to layer (%lld and %lld); Ridge wants all layers alike",
+               (long long)gguf_element_i64(v, 0), (long long)gguf_element_i64(v, i));
         return false;
     }
-    if (!integers) r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is neither a number nor an array of numbers.", r->key);
+    if (!integers || gguf_element_i64(v, 0) < 0) refuse(r, RIDGE_E_BAD_FILE, "it is neither a whole number from 0 nor an array of them");
     else *out = (uint64_t)gguf_element_i64(v, 0);
     return !r->code;
 }
@@ -56,8 +69,7 @@ static void count(reader *r, const char *suffix, uint32_t least, uint32_t most, 
         return;
     }
     if (!read_u64(r, &value)) return;
-    if (value < least || value > most)
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is %lld; it must be %u to %u.", r->key, (long long)value, least, most);
+    if (value < least || value > most) refuse(r, RIDGE_E_BAD_FILE, "it is %" PRIu64 "; it must be %u to %u", value, least, most);
     else *out = (uint32_t)value;
 }
 
@@ -67,17 +79,20 @@ static void number(reader *r, const char *suffix, double least, double most, flo
     r->code = gguf_get_f32(r->file, r->key, &value, r->err);
     if (r->code) return;
     if (!((double)value >= least && (double)value <= most))
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is %g; it must be %g to %g.", r->key, (double)value, least, most);
+        refuse(r, RIDGE_E_BAD_FILE, "it is %g; it must be %g to %g", (double)value, least, most);
     else *out = value;
 }
 
 int hyperparameters_architecture(hyperparameters *h, const gguf *file, error *err) {
+    static const char key[] = "general.architecture";
+    const gguf_value *v = gguf_find(file, key);
     gguf_string name = {0};
     memset(h, 0, sizeof *h);
-    const int code = gguf_get_string(file, "general.architecture", &name, err);
+    if (!v) return gguf_fail(err, RIDGE_E_BAD_FILE, file, "the file has no key '%s', without which a model cannot be run", key);
+    const int code = gguf_get_string(file, key, &name, err);
     if (code) return code;
     if (!name.n || name.n >= sizeof h->architecture || memchr(name.text, 0, name.n))
-        return fail(err, RIDGE_E_BAD_FILE, "general.architecture is %s.", name.n ? "no name of an architecture" : "missing or empty");
+        return gguf_fail_key(err, RIDGE_E_BAD_FILE, file, v, "it is %s", name.n ? "no name of an architecture" : "empty");
     memcpy(h->architecture, name.text, name.n);
     return 0;
 }
@@ -92,15 +107,15 @@ static void read_shapes(reader *r, hyperparameters *h) {
     count(r, "attention.head_count_kv", 1, 1024, &h->n_kv_heads);
     if (r->code) return;
     if (h->n_heads % h->n_kv_heads) {
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s is %u, which does not divide the %u heads.", r->key, h->n_kv_heads, h->n_heads);
+        refuse(r, RIDGE_E_BAD_FILE, "it is %u, which does not divide the %u heads", h->n_kv_heads, h->n_heads);
         return;
     }
     h->key_size = h->value_size = h->width % h->n_heads ? 0 : h->width / h->n_heads;
     count(r, "attention.key_length", 1, 2048, &h->key_size);
     count(r, "attention.value_length", 1, 2048, &h->value_size);
-    if (!r->code && (h->key_size > 2048 || h->value_size > 2048))
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s.embedding_length %u over %u heads gives heads of %u values; 2048 is the most.",
-                       h->architecture, h->width, h->n_heads, h->key_size);
+    const uint32_t largest = h->key_size > h->value_size ? h->key_size : h->value_size;
+    if (largest > 2048 && find(r, "embedding_length"))
+        refuse(r, RIDGE_E_BAD_FILE, "%u over %u heads gives heads of %u values; 2048 is the most", h->width, h->n_heads, largest);
     number(r, "attention.layer_norm_rms_epsilon", 1e-12, 1, &h->eps);
     if (!r->code && h->eps == 0) missing(r);
 }
@@ -108,10 +123,10 @@ static void read_shapes(reader *r, hyperparameters *h) {
 static void read_vocabulary(reader *r, hyperparameters *h) {
     if (r->code) return;
     const gguf_tensor *table = gguf_find_tensor(r->file, "token_embd.weight");
-    if (!table || table->dimension[1] < 1 || table->dimension[1] > 1u << 24)
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, table ? "token_embd.weight has %llu rows; it must be 1 to 16777216."
-                                                       : "the file has no tensor token_embd.weight.",
-                       table ? (unsigned long long)table->dimension[1] : 0ull);
+    if (!table) r->code = gguf_fail(r->err, RIDGE_E_BAD_FILE, r->file, "the file has no tensor 'token_embd.weight'");
+    else if (table->dimension[1] > 1u << 24)
+        r->code = gguf_fail_tensor(r->err, RIDGE_E_BAD_FILE, r->file, table, "it has %" PRIu64 " rows; %u is the most",
+                                   table->dimension[1], 1u << 24);
     else h->n_vocab = (uint32_t)table->dimension[1];
 }
 
@@ -126,16 +141,21 @@ static void read_scaling_type(reader *r, hyperparameters *h) {
     static const char *const names[] = { [ROPE_SCALING_NONE] = "none", [ROPE_SCALING_LINEAR] = "linear", [ROPE_SCALING_LONGROPE] = "longrope" };
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
         if (strlen(names[i]) == type.n && !memcmp(names[i], type.text, type.n)) { h->scaling = (rope_scaling)i; return; }
-    r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s is \"%.*s\"; Ridge knows none, linear and longrope.",
-                   r->key, (int)(type.n < 40 ? type.n : 40), type.text);
+    refuse(r, RIDGE_E_UNSUPPORTED, "it is \"%.*s\"; Ridge knows none, linear and longrope", (int)(type.n < 40 ? type.n : 40), type.text);
+}
+
+/* Where the file gives no number of rotated values, it is that of a head, wherever that comes from. */
+static void check_rotated(reader *r, uint32_t n_rotated) {
+    static const char *const sources[] = { "rope.dimension_count", "attention.key_length", "embedding_length" };
+    if (r->code || n_rotated % 2 == 0) return;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources && !find(r, sources[i]); i++) { }
+    refuse(r, RIDGE_E_BAD_FILE, "%u values of a head would be rotated; pairs of them are, so it must be even", n_rotated);
 }
 
 static void read_rope(reader *r, hyperparameters *h) {
     h->n_rotated = h->key_size;
     count(r, "rope.dimension_count", 1, h->key_size, &h->n_rotated);
-    if (!r->code && h->n_rotated % 2)
-        r->code = fail(r->err, RIDGE_E_BAD_FILE, "%s.rope.dimension_count is %u; pairs of values are rotated, so it must be even.",
-                       h->architecture, h->n_rotated);
+    check_rotated(r, h->n_rotated);
     number(r, "rope.freq_base", 1, 1e12, &h->rope_base);
     number(r, "rope.freq_base_swa", 1, 1e12, &h->rope_base_window);
     read_scaling_type(r, h);
@@ -150,8 +170,7 @@ static void read_rope(reader *r, hyperparameters *h) {
 static void refuse_experts(reader *r) {
     uint32_t n_experts = 0;
     count(r, "expert_count", 0, UINT32_MAX, &n_experts);
-    if (!r->code && n_experts)
-        r->code = fail(r->err, RIDGE_E_UNSUPPORTED, "%s.expert_count is %u; mixtures of experts are not supported.", r->architecture, n_experts);
+    if (!r->code && n_experts) refuse(r, RIDGE_E_UNSUPPORTED, "it is %u; mixtures of experts are not supported", n_experts);
 }
 
 /* A key of the architecture that nobody asked for may change what the model computes. */

@@ -15,10 +15,16 @@ static int find_array(const gguf *g, const char *key, bool strings, uint64_t n, 
     const gguf_value *v = *out = gguf_find(g, key);
     if (!v) return 0;
     if (!v->is_array || v->type == GGUF_ARRAY || (v->type == GGUF_STRING) != strings) {
-        return fail(err, RIDGE_E_BAD_FILE, "key '%s' is not an array of %s", key, strings ? "strings" : "numbers");
+        return gguf_fail_key(err, RIDGE_E_BAD_FILE, g, v, "it is not an array of %s", strings ? "strings" : "numbers");
     }
-    if (v->count < n) return fail(err, RIDGE_E_BAD_FILE, "key '%s' has %" PRIu64 " elements for %" PRIu64 " tokens", key, v->count, n);
-    return 0;
+    if (v->count >= n) return 0;
+    return strings ? gguf_fail_key(err, RIDGE_E_BAD_FILE, g, v, "it is empty")
+                   : gguf_fail_key(err, RIDGE_E_BAD_FILE, g, v, "it has %" PRIu64 " elements for %" PRIu64 " tokens", v->count, n);
+}
+
+/* `why` ends the sentence: ", which ..." or nothing. */
+static int missing(const gguf *g, int code, const char *key, const char *why, error *err) {
+    return gguf_fail(err, code, g, "the file has no key '%s'%s", key, why);
 }
 
 /* A new array of slices for the strings of an array; they point into the file. */
@@ -35,7 +41,7 @@ static int read_tokens(vocabulary *v, const gguf *g, error *err) {
     const gguf_value *a;
     int rc = find_array(g, KEY("tokens"), true, 1, &a, err);
     if (rc) return rc;
-    if (!a) return fail(err, RIDGE_E_BAD_FILE, "key '" KEY("tokens") "' is missing");
+    if (!a) return missing(g, RIDGE_E_BAD_FILE, KEY("tokens"), "", err);
     if ((rc = read_strings(a, &v->token, &v->n_tokens, err))) return rc;
 
     if ((rc = find_array(g, KEY("token_type"), false, v->n_tokens, &a, err))) return rc;
@@ -50,12 +56,12 @@ static int read_tokens(vocabulary *v, const gguf *g, error *err) {
     if (v->kind == TOKENIZER_BPE) return 0;
 
     if ((rc = find_array(g, KEY("scores"), false, v->n_tokens, &a, err))) return rc;
-    if (!a) return fail(err, RIDGE_E_BAD_FILE, "key '" KEY("scores") "' is missing, which a tokeniser of kind 'llama' needs");
+    if (!a) return missing(g, RIDGE_E_BAD_FILE, KEY("scores"), ", which a tokeniser of kind 'llama' needs", err);
     v->score = memory_new(v->n_tokens, sizeof *v->score);
     if (!v->score) return fail_memory(err, v->n_tokens * sizeof *v->score, "the vocabulary");
     for (size_t i = 0; i < v->n_tokens; i++) {
         const double score = gguf_element_f64(a, i);
-        if (!(fabs(score) <= 0x1.fffffep127)) return fail(err, RIDGE_E_BAD_FILE, "key '" KEY("scores") "': the score of token %zu is %g", i, score);
+        if (!(fabs(score) <= 0x1.fffffep127)) return gguf_fail_key(err, RIDGE_E_BAD_FILE, g, a, "the score of token %zu is %g", i, score);
         v->score[i] = (float)score;
     }
     return 0;
@@ -65,7 +71,7 @@ static int read_merges(vocabulary *v, const gguf *g, error *err) {
     const gguf_value *a;
     const int rc = find_array(g, KEY("merges"), true, 0, &a, err);
     if (rc) return rc;
-    if (!a) return fail(err, RIDGE_E_BAD_FILE, "key '" KEY("merges") "' is missing, which a tokeniser of kind 'gpt2' needs");
+    if (!a) return missing(g, RIDGE_E_BAD_FILE, KEY("merges"), ", which a tokeniser of kind 'gpt2' needs", err);
     return read_strings(a, &v->merge, &v->n_merges, err);
 }
 
@@ -79,7 +85,7 @@ static int read_id(const vocabulary *v, const gguf *g, const char *key, int32_t 
         const int rc = gguf_get_u32(g, key, &id, err);
         if (rc) return rc;
         if (id == UINT32_MAX) *out = TOKEN_NONE;
-        else if (id >= v->n_tokens) return fail(err, RIDGE_E_BAD_FILE, "key '%s' is %u, but there are only %zu tokens", key, id, v->n_tokens);
+        else if (id >= v->n_tokens) return gguf_fail_key(err, RIDGE_E_BAD_FILE, g, value, "it is %u, but there are only %zu tokens", id, v->n_tokens);
         else *out = (int32_t)id;
     }
     return 0;
@@ -130,13 +136,14 @@ static int read_flags(vocabulary *v, const gguf *g, error *err) {
 
 static int read_kind(vocabulary *v, const gguf *g, error *err) {
     gguf_string model = {0};
-    if (!gguf_find(g, KEY("model"))) return fail(err, RIDGE_E_UNSUPPORTED, "the file has no tokeniser (key '" KEY("model") "' is missing)");
+    const gguf_value *value = gguf_find(g, KEY("model"));
+    if (!value) return missing(g, RIDGE_E_UNSUPPORTED, KEY("model"), ": it has no tokeniser", err);
     const int rc = gguf_get_string(g, KEY("model"), &model, err);
     if (rc) return rc;
     if (equals(model, "gpt2")) v->kind = TOKENIZER_BPE;
     else if (equals(model, "llama")) v->kind = TOKENIZER_SPM;
-    else return fail(err, RIDGE_E_UNSUPPORTED, "key '" KEY("model") "': tokenisers of kind '%.*s' are not supported; 'gpt2' and 'llama' are",
-                     (int)(model.n < 40 ? model.n : 40), model.text);
+    else return gguf_fail_key(err, RIDGE_E_UNSUPPORTED, g, value, "tokenisers of kind '%.*s' are not supported; 'gpt2' and 'llama' are",
+                              (int)(model.n < 40 ? model.n : 40), model.text);
     return 0;
 }
 
@@ -154,6 +161,11 @@ int vocabulary_read(vocabulary *v, const gguf *g, error *err) {
 int vocabulary_open(tokenizer **out, const gguf *g, error *err) {
     *out = NULL;
     vocabulary v;
-    const int rc = vocabulary_read(&v, g, err);
-    return rc ? rc : tokenizer_new(out, &v, err);
+    error why;
+    int rc = vocabulary_read(&v, g, err);
+    if (rc) return rc;
+    rc = tokenizer_new(out, &v, &why);
+    if (rc == RIDGE_E_BAD_FILE) return gguf_fail_key(err, rc, g, gguf_find(g, KEY("tokens")), "%s", why.text);
+    if (rc && err) *err = why;
+    return rc;
 }

@@ -23,19 +23,19 @@ void vocabulary_free(vocabulary *v) {
 
 static int check(const vocabulary *v, error *err) {
     if (!v->n_tokens || v->n_tokens > INT32_MAX / 2 || v->n_merges > INT32_MAX / 2) {
-        return fail(err, RIDGE_E_BAD_FILE, "The vocabulary has %zu tokens and %zu merges.", v->n_tokens, v->n_merges);
+        return fail(err, RIDGE_E_BAD_FILE, "the vocabulary has %zu tokens and %zu merges", v->n_tokens, v->n_merges);
     }
     const struct { const char *name; int32_t id; } ids[] = {
         { "bos", v->bos }, { "eos", v->eos }, { "eot", v->eot }, { "eom", v->eom }, { "unknown", v->unknown }, { "padding", v->padding },
     };
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         if (ids[i].id < TOKEN_NONE || (ids[i].id >= 0 && (size_t)ids[i].id >= v->n_tokens)) {
-            return fail(err, RIDGE_E_BAD_FILE, "The %s token is %d, but there are only %zu tokens.", ids[i].name, ids[i].id, v->n_tokens);
+            return fail(err, RIDGE_E_BAD_FILE, "the %s token is %d, but there are only %zu tokens", ids[i].name, ids[i].id, v->n_tokens);
         }
     }
     if (v->kind == TOKENIZER_BPE) return 0;
-    if (!v->score) return fail(err, RIDGE_E_BAD_FILE, "A SentencePiece vocabulary needs scores.");
-    for (size_t i = 0; i < v->n_tokens; i++) if (!isfinite(v->score[i])) return fail(err, RIDGE_E_BAD_FILE, "The score of token %zu is not finite.", i);
+    if (!v->score) return fail(err, RIDGE_E_BAD_FILE, "a SentencePiece vocabulary needs scores");
+    for (size_t i = 0; i < v->n_tokens; i++) if (!isfinite(v->score[i])) return fail(err, RIDGE_E_BAD_FILE, "the score of token %zu is not finite", i);
     return 0;
 }
 
@@ -90,7 +90,7 @@ static int make_pieces(tokenizer *t, error *err) {
     const vocabulary *v = &t->v;
     size_t total = 1;
     for (size_t i = 0; i < v->n_tokens; i++) total += v->token[i].n;
-    if (total > UINT32_MAX / 2) return fail(err, RIDGE_E_BAD_FILE, "The vocabulary's tokens have %zu bytes together.", total);
+    if (total > UINT32_MAX / 2) return fail(err, RIDGE_E_BAD_FILE, "the vocabulary's tokens have %zu bytes together", total);
     t->piece_bytes = memory_new(total, 1);
     t->piece_start = memory_new(v->n_tokens + 1, sizeof *t->piece_start);
     if (!t->piece_bytes || !t->piece_start) return fail_memory(err, total, "the pieces of the vocabulary");

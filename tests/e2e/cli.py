@@ -113,6 +113,32 @@ class Program(unittest.TestCase):
                 self.assertIn(broken, err)
                 self.assertEqual(err.count("\n"), 1, err)
 
+    def test_what_is_wrong_with_a_model_is_named_with_its_place(self):
+        whole = read_bytes(MODEL)
+        broken = os.path.join(FOLDER, "wrong.gguf")
+
+        def value_at(key):                          # behind the key and its type
+            return whole.index(key) + len(key) + 4
+
+        def replaced(key, value):
+            at = value_at(key)
+            return whole[:at] + value + whole[at + len(value):]
+
+        template, end_id, number, nan = b"tokenizer.chat_template", b"tokenizer.ggml.eos_token_id", bytes(4), b"\x00\x00\xc0\x7f"
+        for data, key, sentence in (
+            (replaced(b"llama.block_count", number), b"llama.block_count", "it is 0; it must be 1 to 1000"),
+            (replaced(b"llama.rope.freq_base", nan), b"llama.rope.freq_base", "expected a finite f32, but the file has f32 nan"),
+            (replaced(end_id, b"\xff\xff\x00\x00"), end_id, "it is 65535, but there are only 515 tokens"),
+            (whole.replace(b"{% for m in", b"{% for % in"), template, "line 1"),
+            (whole.replace(b"m['content'] +", b"m['content'] %"), template, "line 1"),
+        ):
+            with open(broken, "wb") as f:
+                f.write(data)
+            err = ridge("run", "-m", broken, "-p", "x", code=2)[1]
+            self.assertTrue(err.startswith(f"ridge: {broken}: key '{key.decode()}', offset {value_at(key)}: "), err)
+            self.assertIn(sentence, err)
+            self.assertEqual((err.count(broken), err.count("\n")), (1, 1), err)
+
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "wb") as full:
             done = subprocess.run([RIDGE, "run", "-m", MODEL, "-p", "x", "-n", "4", "--no-perf"], stdout=full, stderr=subprocess.PIPE,

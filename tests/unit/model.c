@@ -8,8 +8,10 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "plan/reference.h"
+#include "model/vocabulary.h"
 #include "support/memory_file.h"
 #include "support/tiny_model.h"
+#include "support/told_place.h"
 
 /* One change to an otherwise sound llama of one layer, 32 wide. */
 typedef struct {
@@ -85,6 +87,8 @@ static void expect(change c, int code, const char *words) {
     const int got = model_open(&m, path, &err);
     if (got != code || (code && (!strstr(err.text, words) || !strstr(err.text, path))))
         fail_msg("\"%s\" expected with code %d, got %d: %s", words, code, got, err.text);
+    const char *wrong = code == RIDGE_E_BAD_FILE ? told_place(err.text, path) : NULL;
+    if (wrong) fail_msg("%s: %s", wrong, err.text);
     assert_true(!code == (m != NULL));
     model_close(m);
 }
@@ -113,16 +117,16 @@ static void numbers_out_of_range_are_refused(void **state) {
 static void what_is_not_known_is_named(void **state) {
     (void)state;
     expect((change){ .architecture = "mamba", .key = "attention.head_count", .value = NAN }, RIDGE_E_UNSUPPORTED, "\"mamba\" is not supported; supported are llama, qwen2, ");
-    expect((change){ .scaling = "yarn" }, RIDGE_E_UNSUPPORTED, "llama.rope.scaling.type is \"yarn\"");
-    expect((change){ .key = "expert_count", .value = 8 }, RIDGE_E_UNSUPPORTED, "llama.expert_count is 8");
+    expect((change){ .scaling = "yarn" }, RIDGE_E_UNSUPPORTED, "llama.rope.scaling.type', offset ");
+    expect((change){ .key = "expert_count", .value = 8 }, RIDGE_E_UNSUPPORTED, "it is 8; mixtures");
     expect((change){ .key = "rope.scaling.attn_factor", .value = 1.2 }, RIDGE_E_UNSUPPORTED, "llama.rope.scaling.attn_factor is 1.2");
     expect((change){ .key = "rope.scale_linear", .value = 2 }, 0, "");
     expect((change){ .scaling = "longrope" }, RIDGE_E_UNSUPPORTED, "longrope");
     expect((change){ .scaling = "linear", .key = "rope.scaling.factor", .value = 4 }, 0, "");
     expect((change){ .scaling = "none", .key = "rope.scaling.factor", .value = 4 }, 0, "");
     expect((change){ .tensor = "blk.0.attn_v.weight", .type = 20 }, RIDGE_E_UNSUPPORTED,
-           "blk.0.attn_v.weight has type iq4_nl, which is not supported; supported are f32, ");
-    expect((change){ .tensor = "blk.0.attn_norm.weight", .type = 1 }, RIDGE_E_UNSUPPORTED, "blk.0.attn_norm.weight has type f16");
+           "its type iq4_nl is not supported; supported are f32, ");
+    expect((change){ .tensor = "blk.0.attn_norm.weight", .type = 1 }, RIDGE_E_UNSUPPORTED, "its type is f16");
     size_t n;
     const char *const *names = model_architectures(&n);
     assert_true(n >= 6);
@@ -131,21 +135,21 @@ static void what_is_not_known_is_named(void **state) {
 
 static void tensors_must_be_there_and_fit(void **state) {
     (void)state;
-    expect((change){ .tensor = "blk.0.ffn_up.weight", .type = -1 }, RIDGE_E_BAD_FILE, "no tensor blk.0.ffn_up.weight");
-    expect((change){ .tensor = "token_embd.weight", .type = -1 }, RIDGE_E_BAD_FILE, "no tensor token_embd.weight");
+    expect((change){ .tensor = "blk.0.ffn_up.weight", .type = -1 }, RIDGE_E_BAD_FILE, "no tensor 'blk.0.ffn_up.weight'");
+    expect((change){ .tensor = "token_embd.weight", .type = -1 }, RIDGE_E_BAD_FILE, "no tensor 'token_embd.weight'");
     expect((change){ .tensor = "blk.0.attn_k.weight", .n_dimensions = 2, .dimension = { 32, 16 } },
-           RIDGE_E_BAD_FILE, "blk.0.attn_k.weight: shape 32x16, expected 32x32");
+           RIDGE_E_BAD_FILE, ": shape 32x16, expected 32x32");
     expect((change){ .tensor = "output_norm.weight", .n_dimensions = 1, .dimension = { 16 } },
-           RIDGE_E_BAD_FILE, "output_norm.weight: shape 16, expected 32");
+           RIDGE_E_BAD_FILE, ": shape 16, expected 32");
     expect((change){ .tensor = "token_embd.weight", .n_dimensions = 2, .dimension = { 64, 8 } },
-           RIDGE_E_BAD_FILE, "token_embd.weight: shape 64x8, expected 32x8");
+           RIDGE_E_BAD_FILE, ": shape 64x8, expected 32x8");
     float factors[16];
     for (int i = 0; i < 16; i++) factors[i] = 1;
     expect((change){ .factors = factors }, 0, "");
     factors[3] = 0;
-    expect((change){ .factors = factors }, RIDGE_E_BAD_FILE, "rope_freqs.weight: value 3");
+    expect((change){ .factors = factors }, RIDGE_E_BAD_FILE, ": value 3 is ");
     factors[3] = NAN;
-    expect((change){ .factors = factors }, RIDGE_E_BAD_FILE, "rope_freqs.weight: value 3");
+    expect((change){ .factors = factors }, RIDGE_E_BAD_FILE, ": value 3 is ");
 }
 
 static void keep(void *user, event_kind kind, const char *text) { (void)kind; buffer_printf(user, "%s\n", text); }
@@ -224,6 +228,97 @@ static void long_contexts_stay_within_the_original_one(void **state) {
     buffer_free(&told);
 }
 
+/* Opens a file whose bytes were changed, tokeniser and all; 1 where it is refused as broken, by a sentence that says where. */
+static int refused(const buffer *file) {
+    const char *path = memory_file(file->data, file->n);
+    model *m;
+    tokenizer *t = NULL;
+    error err = {0};
+    int code = model_open(&m, path, &err);
+    if (!code) code = vocabulary_open(&t, m->file, &err);
+    const char *wrong = code == RIDGE_E_BAD_FILE ? told_place(err.text, path) : NULL;
+    if (wrong) fail_msg("%s: %s", wrong, err.text);
+    tokenizer_free(t);
+    model_close(m);
+    return code == RIDGE_E_BAD_FILE;
+}
+
+/* As refused(), with n bytes of the file, which come back to what they were, set to others. */
+static int refused_with(buffer *file, size_t at, const void *bytes, size_t n) {
+    char before[16];
+    assert_true(n <= sizeof before && at + n <= file->n);
+    memcpy(before, file->data + at, n);
+    memcpy(file->data + at, bytes, n);
+    const int broken = refused(file);
+    memcpy(file->data + at, before, n);
+    return broken;
+}
+
+static size_t offset_of(const gguf *g, const void *p) { return (size_t)((const unsigned char *)p - gguf_part(g, 0)->data); }
+
+/* The sound file's keys one by one with another name, another type of the same size, and other numbers. g has what is written over mapped: only
+ * places are taken from it. */
+static int break_keys(const gguf *g, buffer *file) {
+    static const uint8_t patterns[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
+    int n = 0;
+    for (size_t i = 0; i < gguf_n_values(g); i++) {
+        const gguf_value *v = gguf_value_at(g, i);
+        const size_t at = offset_of(g, v->data), size = v->count ? v->bytes / v->count : 0;
+        n += refused_with(file, offset_of(g, v->key.text) + v->key.n - 1, "~", 1);
+        if (v->type == GGUF_STRING) continue;
+        n += size == 4 && !v->is_array && refused_with(file, at - 4, &(uint32_t){ v->type == GGUF_F32 ? GGUF_I32 : GGUF_F32 }, 4);
+        uint8_t bytes[8];
+        for (size_t k = 0; size > 1 && size <= sizeof bytes && k < sizeof patterns; k++) {
+            memset(bytes, patterns[k], sizeof bytes);
+            n += refused_with(file, at, bytes, size);
+        }
+    }
+    return n;
+}
+
+/* Its tensors one by one with another name, of one row or value less, and turned. */
+static int break_tensors(const gguf *g, buffer *file) {
+    int n = 0;
+    for (size_t i = 0; i < gguf_n_tensors(g); i++) {
+        const gguf_tensor *t = gguf_tensor_at(g, i);
+        const size_t name_end = offset_of(g, t->name.text) + t->name.n, shape = name_end + 4;
+        const uint64_t turned[] = { t->dimension[1], t->dimension[0] }, less = t->dimension[t->n_dimensions - 1] - 1;
+        n += refused_with(file, name_end - 1, "~", 1);
+        n += refused_with(file, shape + (t->n_dimensions - 1) * sizeof less, &less, sizeof less);
+        if (t->n_dimensions == 2) n += refused_with(file, shape, turned, sizeof turned);
+    }
+    return n;
+}
+
+static void drop(void *user, event_kind kind, const char *text) { (void)user, (void)kind, (void)text; }
+
+static void whatever_is_broken_is_named_with_its_place(void **state) {
+    (void)state;
+    event_redirect(drop, NULL);
+    for (int sentencepiece = 0; sentencepiece < 2; sentencepiece++) {
+        tiny_model t = tiny_model_default("llama");
+        t.n_layers = 1;
+        t.hidden = 64;
+        t.n_heads = t.n_kv_heads = 1;
+        t.ff = 64;
+        t.rope_factors = true;
+        t.sentencepiece = sentencepiece;
+        gguf_writer w = {0};
+        buffer file = {0};
+        gguf *g;
+        tiny_model_build(&t, &w);
+        gguf_writer_build(&w, &file);
+        if (gguf_open(&g, memory_file(file.data, file.n), NULL)) fail_msg("the sound file cannot be opened");
+        assert_int_equal(refused(&file), 0);
+        const int keys = break_keys(g, &file), tensors = break_tensors(g, &file);
+        if (keys < 60 || tensors < 20) fail_msg("only %d changes of keys and %d of tensors were refused", keys, tensors);
+        gguf_close(g);
+        buffer_free(&file);
+        gguf_writer_free(&w);
+    }
+    event_redirect(NULL, NULL);
+}
+
 static void every_allocation_may_fail(void **state) {
     (void)state;
     const char *path = file_with(&(change){ 0 });
@@ -285,6 +380,7 @@ int main(void) {
         cmocka_unit_test(tensors_must_be_there_and_fit),
         cmocka_unit_test(what_is_ignored_is_said_aloud),
         cmocka_unit_test(long_contexts_stay_within_the_original_one),
+        cmocka_unit_test(whatever_is_broken_is_named_with_its_place),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(tiny_models_give_the_same_bits_fused),
     };

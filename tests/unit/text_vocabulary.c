@@ -7,6 +7,7 @@
 #include "model/vocabulary.h"
 #include "support/gguf_writer.h"
 #include "support/memory_file.h"
+#include "support/told_place.h"
 
 #define KEY(name) "tokenizer.ggml." name
 
@@ -126,6 +127,8 @@ static void broken_files_are_refused_by_name(void **state) {
         error e = {0};
         const int rc = open_variant(cases[i].v, &g, &t, &e);
         if (rc != cases[i].code || !strstr(e.text, cases[i].sentence)) fail_msg("case %zu: %s: %s", i, ridge_error_name(rc), e.text);
+        const char *wrong = told_place(e.text, gguf_part(g, 0)->path);
+        if (wrong) fail_msg("case %zu: %s: %s", i, wrong, e.text);
         assert_null(t);
         gguf_close(g);
     }
