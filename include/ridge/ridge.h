@@ -130,9 +130,33 @@ typedef struct {
 /* logits: those of the last token are wanted; otherwise of none. RIDGE_E_BAD_ARGUMENT without a plan. */
 int ridge_model_cost(const ridge_model *m, uint32_t position, uint32_t tokens, bool logits, ridge_cost *out, ridge_error *err);
 
-/* The i-th metadata key and its value as text (arrays: the first few elements and their number), in file order.
- * Returns false at the end. *value is to be freed with ridge_free, NULL when memory ran out; the key is not terminated. */
-bool ridge_model_metadata(const ridge_model *m, size_t i, const char **key, size_t *key_bytes, char **value);
+/* A value of the file's metadata, or an element of one that is an array. */
+typedef enum { RIDGE_VALUE_BOOL, RIDGE_VALUE_UNSIGNED, RIDGE_VALUE_SIGNED, RIDGE_VALUE_REAL, RIDGE_VALUE_TEXT } ridge_value_kind;
+typedef struct {
+    ridge_value_kind kind;
+    bool        truth;              /* of a bool */
+    uint64_t    unsigned_number;    /* of an unsigned one: u8, u16, u32, u64 */
+    int64_t     signed_number;      /* i8, i16, i32, i64 */
+    double      real;               /* f32 and f64, exactly; may be infinite or no number */
+    const char *text;               /* [text_bytes] of a text, as in the file: not terminated, perhaps not UTF-8 */
+    size_t      text_bytes;
+} ridge_value;
+
+typedef struct {
+    const char *key;                /* not terminated */
+    size_t      key_bytes;
+    const char *type;               /* "u32", "string", ...; of an array its elements' */
+    bool        is_array;
+    uint64_t    n;                  /* elements of an array, perhaps none; otherwise 1 */
+    const void *place;              /* this and the next two: how far ridge_metadata_next has come */
+    uint64_t    next;
+    size_t      next_at;
+} ridge_metadata;
+
+/* The i-th metadata key, in file order; false at the end. Everything belongs to the model, and nothing can fail. */
+bool ridge_model_metadata(const ridge_model *m, size_t i, ridge_metadata *out);
+/* Its value, or its elements one by one; false behind the last. A copy of *m starts where m is. */
+bool ridge_metadata_next(ridge_metadata *m, ridge_value *out);
 
 /* The i-th tensor of the file, in file order; false at the end. The name is not terminated. */
 typedef struct {

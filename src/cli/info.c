@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/metadata.h"
 #include "cli/model_flags.h"
 #include "cli/progress.h"
 
@@ -24,15 +25,15 @@ static void print_shape(const ridge_tensor_info *t) {
 
 static void print_metadata(const ridge_model *m) {
     puts("\nmetadata");
-    const char *key;
-    size_t n;
-    char *value;
-    for (size_t i = 0; ridge_model_metadata(m, i, &key, &n, &value); i++) {
+    ridge_metadata data;
+    buffer value = {0};
+    for (size_t i = 0; ridge_model_metadata(m, i, &data); i++) {
         enum { WIDEST = 110 };
-        const bool cut = value && strlen(value) > WIDEST;
-        printf("  %-44.*s %.*s%s\n", (int)n, key, WIDEST, value ? value : "?", cut ? " ..." : "");
-        ridge_free(value);
+        metadata_show(&data, &value);
+        printf("  %-44.*s %.*s%s\n", (int)data.key_bytes, data.key, WIDEST, value.failed ? "?" : buffer_text(&value), value.n > WIDEST ? " ..." : "");
+        buffer_clear(&value);
     }
+    buffer_free(&value);
 }
 
 static void print_tensors(const ridge_model *m) {
@@ -97,24 +98,15 @@ static json_t *tensors_json(const ridge_model *m) {
     return list;
 }
 
-static json_t *metadata_json(const ridge_model *m) {
-    json_t *all = json_object();
-    const char *key;
-    size_t n;
-    char *value;
-    for (size_t i = 0; ridge_model_metadata(m, i, &key, &n, &value); i++) {
-        json_object_setn_new(all, key, n, text_json(value ? value : "", value ? strlen(value) : 0));
-        ridge_free(value);
-    }
-    return all;
-}
-
 static int print_json(const ridge_model *m, const arguments *a, error *err) {
     const ridge_model_info i = ridge_model_get_info(m);
-    json_t *all = json_pack("{s:o, s:I, s:o, s:o, s:I, s:o, s:o}",
+    json_t *all = json_pack("{s:o, s:I, s:o, s:o, s:I}",
                             "path", text_json(i.path, strlen(i.path)), "file_bytes", (json_int_t)i.file_bytes,
                             "architecture", text_json(i.architecture, strlen(i.architecture)), "name", text_json(i.name, strlen(i.name)),
-                            "parameters", (json_int_t)i.parameters, "metadata", metadata_json(m), "tensors", tensors_json(m));
+                            "parameters", (json_int_t)i.parameters);
+    bool whole = all != NULL;
+    if (whole && a->metadata) whole = !json_object_set_new(all, "metadata", metadata_json(m));
+    if (whole && a->tensors) whole = !json_object_set_new(all, "tensors", tensors_json(m));
     if (all && i.packed_version) json_object_set_new(all, "packed_version", json_integer(i.packed_version));
     if (all && a->why_not.code) json_object_set_new(all, "cannot_run", json_string(a->why_not.text));
     if (all && i.n_layers) {
@@ -129,7 +121,7 @@ static int print_json(const ridge_model *m, const arguments *a, error *err) {
         if (a->plan && !ridge_model_plan_text(m, &text, err)) json_object_set_new(all, "plan", json_string(text));
         ridge_free(text);
     }
-    char *text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
+    char *text = whole ? json_dumps(all, JSON_INDENT(1)) : NULL;
     const int code = text ? 0 : fail_memory(err, 1, "the description as JSON");
     if (text) puts(text);
     free(text);
@@ -164,7 +156,7 @@ int cmd_info(int argc, char **argv) {
     const command_line line = {
         .usage = "ridge info [flags] [MODEL]",
         .about = "Describes a model: its metadata and tensors, the memory that it needs, and its plan.",
-        .groups = { FLAG_GROUP("Flags", flags) },
+        .groups = { FLAG_GROUP("Flags", flags) }, .after = METADATA_JSON_HELP,
     };
     int n_rest;
     error err;

@@ -2,12 +2,10 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/buffer.h"
 #include "base/memory.h"
 #include "engine/handle.h"
+#include "model/gguf_parse.h"
 #include "plan/cost.h"
-
-enum { ELEMENTS_SHOWN = 6 };
 
 ridge_model_info ridge_model_get_info(const ridge_model *m) { return m->info; }
 
@@ -19,48 +17,44 @@ double ridge_model_bytes_per_token(const ridge_model *m, uint32_t position) {
     return cost.weight_bytes + cost.kv_bytes;
 }
 
-/* Text of a file may hold anything: control characters are escaped, so that a terminal stays as it is. */
-static void show_text(buffer *out, gguf_string s) {
-    for (size_t i = 0; i < s.n; i++) {
-        const unsigned char c = (unsigned char)s.text[i];
-        if (c == '\n') buffer_append_text(out, "\\n");
-        else if (c < 32 || c == 127) buffer_printf(out, "\\x%02x", c);
-        else buffer_append_char(out, (char)c);
-    }
-}
-
-static void show_number(buffer *out, const gguf_value *v, uint64_t i) {
-    if (v->type == GGUF_F32 || v->type == GGUF_F64) buffer_printf(out, "%.9g", gguf_element_f64(v, i));
-    else if (v->type == GGUF_BOOL) buffer_append_text(out, gguf_element_i64(v, i) ? "true" : "false");
-    else if (v->type == GGUF_U64) buffer_printf(out, "%llu", (unsigned long long)gguf_element_i64(v, i));
-    else buffer_printf(out, "%lld", (long long)gguf_element_i64(v, i));
-}
-
-static void show_value(buffer *out, const gguf_value *v) {
-    gguf_cursor cursor = {0};
-    gguf_string text;
-    if (v->is_array) buffer_append_char(out, '[');
-    const uint64_t shown = v->is_array && v->count > ELEMENTS_SHOWN ? ELEMENTS_SHOWN : v->count;
-    for (uint64_t i = 0; i < shown; i++) {
-        if (i) buffer_append_text(out, ", ");
-        if (v->type == GGUF_ARRAY) buffer_append_text(out, "[...]");
-        else if (v->type != GGUF_STRING) show_number(out, v, i);
-        else if (gguf_next_string(v, &cursor, &text)) show_text(out, text);
-    }
-    if (!v->is_array) return;
-    if (shown < v->count) buffer_printf(out, ", ... %llu in all", (unsigned long long)v->count);
-    buffer_append_char(out, ']');
-}
-
-bool ridge_model_metadata(const ridge_model *m, size_t i, const char **key, size_t *key_bytes, char **value) {
+bool ridge_model_metadata(const ridge_model *m, size_t i, ridge_metadata *out) {
     if (i >= gguf_n_values(m->file)) return false;
     const gguf_value *v = gguf_value_at(m->file, i);
-    *key = v->key.text;
-    *key_bytes = v->key.n;
-    buffer text = {0};
-    show_value(&text, v);
-    *value = text.failed ? NULL : memory_copy_text(buffer_text(&text), text.n);
-    buffer_free(&text);
+    *out = (ridge_metadata){
+        .key = v->key.text, .key_bytes = v->key.n, .type = gguf_type_text(v->type, false), .is_array = v->is_array, .n = v->count, .place = v,
+    };
+    return true;
+}
+
+bool ridge_metadata_next(ridge_metadata *m, ridge_value *out) {
+    const gguf_value *v = m->place;
+    if (m->next >= m->n) return false;
+    const uint64_t i = m->next++;
+    switch (v->type) {
+    case GGUF_BOOL:
+        *out = (ridge_value){ .kind = RIDGE_VALUE_BOOL, .truth = v->data[i] };
+        break;
+    case GGUF_U64:
+        *out = (ridge_value){ .kind = RIDGE_VALUE_UNSIGNED, .unsigned_number = gguf_load_u64(v->data + i * sizeof(uint64_t)) };
+        break;
+    case GGUF_U8: case GGUF_U16: case GGUF_U32:
+        *out = (ridge_value){ .kind = RIDGE_VALUE_UNSIGNED, .unsigned_number = (uint64_t)gguf_element_i64(v, i) };
+        break;
+    case GGUF_I8: case GGUF_I16: case GGUF_I32: case GGUF_I64:
+        *out = (ridge_value){ .kind = RIDGE_VALUE_SIGNED, .signed_number = gguf_element_i64(v, i) };
+        break;
+    case GGUF_F32: case GGUF_F64:
+        *out = (ridge_value){ .kind = RIDGE_VALUE_REAL, .real = gguf_element_f64(v, i) };
+        break;
+    case GGUF_STRING: case GGUF_ARRAY: {                /* arrays of arrays are refused when a file is opened */
+        gguf_string text = { "", 0 };
+        gguf_cursor cursor = { i, m->next_at };
+        gguf_next_string(v, &cursor, &text);
+        m->next_at = cursor.at;
+        *out = (ridge_value){ .kind = RIDGE_VALUE_TEXT, .text = text.text, .text_bytes = text.n };
+        break;
+    }
+    }
     return true;
 }
 

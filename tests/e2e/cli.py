@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,15 @@ def catches_interrupts(process):
 def read_bytes(path):
     with open(path, "rb") as f:
         return f.read()
+
+
+def gguf_file(values):
+    """A file without tensors: pairs of a key (bytes) and its value as the file has it, type and all."""
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(values)) + b"".join(struct.pack("<Q", len(key)) + key + value for key, value in values)
+
+
+def gguf_text(text):
+    return struct.pack("<Q", len(text)) + text
 
 
 def read_npy(path):
@@ -263,6 +273,41 @@ class Info(unittest.TestCase):
         self.assertEqual(len(got["tensors"]), 22)
         self.assertEqual(got["metadata"]["general.architecture"], "llama")
         self.assertIn("attention", got["plan"])
+
+    def test_json_has_metadata_as_the_file_has_them(self):
+        scalars = (("u8", 0, "B", 255), ("i8", 1, "b", -128), ("u16", 2, "H", 65535), ("i16", 3, "h", -1), ("u32", 4, "I", 2**32 - 1),
+                   ("i32", 5, "i", -2**31), ("f32", 6, "f", 0.125), ("true", 7, "B", True), ("false", 7, "B", False), ("u64", 10, "Q", 2**63 - 1),
+                   ("i64", 11, "q", -2**63), ("f64", 12, "d", 0.1))
+        values = [(name.encode(), struct.pack("<I" + letter, kind, value)) for name, kind, letter, value in scalars]
+        want = {name: value for name, _, _, value in scalars}
+        text, texts, numbers = "a\n\0\"\\ é\x1b", [f"token {i}" for i in range(1000)] + ["", "\n"], list(range(-500, 500))
+        values += [
+            (b"text", struct.pack("<I", 8) + gguf_text(text.encode())),
+            (b"texts", struct.pack("<IIQ", 9, 8, len(texts)) + b"".join(gguf_text(t.encode()) for t in texts)),
+            (b"numbers", struct.pack("<IIQ1000i", 9, 5, 1000, *numbers)),
+            (b"truths", struct.pack("<IIQBB", 9, 7, 2, 1, 0)),
+            (b"none", struct.pack("<IIQ", 9, 5, 0)),
+            (b"most", struct.pack("<IQ", 10, 2**64 - 1)),
+            (b"infinite", struct.pack("<IIQdd", 9, 12, 2, float("inf"), 1)),
+            (b"bytes", struct.pack("<I", 8) + gguf_text(b"\xff\x00a")),
+            (b"\xfe", struct.pack("<IB", 7, 1)),
+        ]
+        want.update({"text": text, "texts": texts, "numbers": numbers, "truths": [True, False], "none": [], "most": str(2**64 - 1),
+                     "infinite": [None, 1.0], "bytes": {"hex": "ff0061"}, "hex:fe": True})
+        path = os.path.join(FOLDER, "values.gguf")
+        with open(path, "wb") as f:
+            f.write(gguf_file(values))
+        got = json.loads(ridge("info", path, "--json")[0])["metadata"]
+        self.assertEqual(got, want)
+        self.assertEqual({name: type(value) for name, value in got.items()}, {name: type(value) for name, value in want.items()})
+        shown = re.sub(" +", " ", ridge("info", path)[0].decode(errors="replace"))
+        for line in ("most 18446744073709551615", "numbers [-500, -499, -498, -497, -496, -495, ... 1000 in all]", "i64 -9223372036854775808",
+                     "truths [true, false]", "none []", "text a\\n\\x00\"\\ é\\x1b"):
+            self.assertIn("\n " + line + "\n", shown)
+
+    def test_json_leaves_out_what_is_not_wanted(self):
+        got = json.loads(ridge("info", MODEL, "--json", "--no-tensors", "--no-metadata")[0])
+        self.assertEqual((got.get("metadata"), got.get("tensors"), got["layers"]), (None, None, 2))
 
     def test_files_that_cannot_run(self):
         path = os.path.join(FOLDER, "other.gguf")

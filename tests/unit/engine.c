@@ -78,13 +78,16 @@ static void a_model_tells_about_itself(void **state) {
     assert_true(info.weight_bytes > 1000000 && info.weight_bytes < info.file_bytes);
     assert_true(ridge_model_bytes_per_token(m, 100) > ridge_model_bytes_per_token(m, 0));
     size_t n_values = 0, n_tensors = 0, n;
-    const char *key;
-    char *value, *plan;
+    char *plan;
+    ridge_metadata data;
+    ridge_value v;
     bool found = false;
-    for (; ridge_model_metadata(m, n_values, &key, &n, &value); n_values++) {
-        assert_non_null(value);
-        if (n == 20 && !memcmp(key, "general.architecture", n)) found = !strcmp(value, "llama");
-        ridge_free(value);
+    for (; ridge_model_metadata(m, n_values, &data); n_values++) {
+        n = 0;
+        for (ridge_metadata walk = data; ridge_metadata_next(&walk, &v); n++) { }
+        assert_int_equal(n, data.n);
+        if (data.key_bytes != 20 || memcmp(data.key, "general.architecture", 20)) continue;
+        found = ridge_metadata_next(&data, &v) && v.kind == RIDGE_VALUE_TEXT && v.text_bytes == 5 && !memcmp(v.text, "llama", 5);
     }
     assert_true(found && n_values > 10);
     ridge_tensor_info t;
