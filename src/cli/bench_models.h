@@ -13,7 +13,7 @@ int word_list_parse(void *list, const char *text, error *err);
 /* What the flags say, and the paths that follow from it. */
 typedef struct {
     const char *otherwise;          /* the model where they say none; NULL: that is a mistake */
-    text_list models;
+    text_list models, repos;
     word_list shapes, types;
     buffer    path[BENCH_MODELS_MOST];
     size_t    n;
@@ -21,10 +21,11 @@ typedef struct {
 
 #define BENCH_MODEL_FLAGS(m, default_type)                                                                                              \
     { "-m --model", "MODEL", "a file, a name, user/repo[:quant]; may be repeated", .texts = &(m).models },                              \
+    { "-hf -hfr --hf-repo", "USER/REPO[:QUANT]", "the same from Hugging Face; a model that is not here yet is pulled first", .texts = &(m).repos }, \
     { "--shape", "NAMES", "random weights in the shape of a known model: qwen2.5-0.5b, ... (ridge synth --help)",                       \
       .parse = word_list_parse, .store = &(m).shapes },                                                                                 \
     { "--type", "NAMES", "of --shape's weights: q8_0, f16, q4_k, ... (default: " default_type ")", .parse = word_list_parse, .store = &(m).types }
 
-/* Lists the paths: the files of -m, and for each shape and type one that is written where it is not there yet. */
+/* Lists the paths: the files of -m and of -hf, and for each shape and type one that is written where it is not there yet. */
 int  bench_models_find(bench_models *m, error *err);
 void bench_models_free(bench_models *m);

@@ -162,7 +162,7 @@ int cmd_info(int argc, char **argv) {
     error err;
     int code = flags_parse(&line, argc, argv, &n_rest, &err);
     if (code) return command_end(code, &err);
-    if (n_rest && !a.model.model) {
+    if (n_rest && !a.model.model && !a.model.repo) {
         a.model.model = argv[1];
         n_rest--;
     }

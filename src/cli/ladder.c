@@ -17,6 +17,7 @@ typedef struct {
 static void put_repeat(const arguments *a, buffer *out) {
     buffer_append_text(out, "ridge bench");
     for (size_t i = 0; i < a->models.models.n; i++) buffer_printf(out, " -m %s", a->models.models.items[i]);
+    for (size_t i = 0; i < a->models.repos.n; i++) buffer_printf(out, " -hf %s", a->models.repos.items[i]);
     if (a->models.shapes.n) {
         const struct { const char *flag; const word_list *l; } lists[] = { { "--shape", &a->models.shapes }, { "--type", &a->models.types } };
         for (size_t i = 0; i < 2; i++) {
@@ -74,7 +75,8 @@ static int run(arguments *a, error *err) {
     if (a->gen) l.test[l.n_tests++] = (ladder_test){ true, a->gen };
     if (a->prompt) l.test[l.n_tests++] = (ladder_test){ false, a->prompt };
     if (!l.n_tests) return fail(err, RIDGE_E_BAD_ARGUMENT, "there is nothing to test: -p and -n leave no tokens");
-    if (!a->models.models.n && !a->models.shapes.n) a->models.shapes = (word_list){ .word = { "qwen2.5-0.5b" }, .n = 1 };
+    if (!a->models.models.n && !a->models.repos.n && !a->models.shapes.n)
+        a->models.shapes = (word_list){ .word = { "qwen2.5-0.5b" }, .n = 1 };
     const ladder_setting setting = {
         .models = &a->models, .threads = a->threads, .rounds = a->rounds, .most_seconds = a->most_seconds, .progress = a->progress,
     };

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "cli/catalog.h"
 #include "cli/hub.h"
+#include "cli/pull.h"
 
 void model_events_ignored(void *user, const char *name, const char *text) { (void)user, (void)name, (void)text; }
 
@@ -10,7 +11,8 @@ int model_arguments_open(ridge_model **out, const model_arguments *a, ridge_load
     *out = NULL;
     size_t n;
     buffer path = {0};
-    int code = hub_resolve(a->model ? a->model : catalog(&n)[0].name, &path, err);
+    if (a->model && a->repo) return fail(err, RIDGE_E_BAD_ARGUMENT, "give one model: -m or -hf");
+    int code = a->repo ? pull_missing(a->repo, &path, err) : hub_resolve(a->model ? a->model : catalog(&n)[0].name, &path, err);
     if (!code && path.failed) code = fail_memory(err, path.n, "a path");
     ridge_model_options o = ridge_model_options_default();
     o.load = load;

@@ -3,7 +3,7 @@
 #include "cli/flags.h"
 
 typedef struct {
-    const char *model;              /* NULL: the default model */
+    const char *model, *repo;       /* one of them; both NULL: the default model */
     const char *isa, *fuse, *cache_type_k, *cache_type_v;
     int  threads, context, chunk;   /* 0: the library's choice */
     bool reference, precise, pack, tuned;
@@ -12,7 +12,8 @@ typedef struct {
 #define MODEL_ARGUMENTS_DEFAULT { .pack = true, .tuned = true }
 
 #define MODEL_FLAG(a) \
-    { "-m --model", "MODEL", "a GGUF file, a name that `ridge list` shows, or user/repo[:quant]\n(default: smollm2)", .text = &(a).model }
+    { "-m --model", "MODEL", "a GGUF file, a name that `ridge list` shows, or user/repo[:quant]\n(default: smollm2)", .text = &(a).model }, \
+    { "-hf -hfr --hf-repo", "USER/REPO[:QUANT]", "the same from Hugging Face; a model that is not here yet is pulled first", .text = &(a).repo }
 
 #define CACHE_TYPES "bf16 f16 f32 q8_0"
 

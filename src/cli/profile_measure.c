@@ -27,7 +27,7 @@ static int open_model(profile_subject *s, const profile_arguments *a, int contex
     if (a->shape) {
         const synth_shape *shape;
         bool made = false;
-        if (model.model) return fail(err, RIDGE_E_BAD_ARGUMENT, "give one of -m and --shape");
+        if (model.model || model.repo) return fail(err, RIDGE_E_BAD_ARGUMENT, "give one of -m, -hf and --shape");
         code = synth_shape_find(&shape, a->shape, err);
         if (!code) code = synth_cached(&path, shape, a->type, &made, err);
         if (!code && path.failed) code = fail_memory(err, path.n, "a path");

@@ -10,7 +10,9 @@
 #include "cli/commands.h"
 #include "cli/download.h"
 #include "cli/flags.h"
+#include "cli/hub.h"
 #include "cli/progress.h"
+#include "cli/pull.h"
 #include "cli/reference.h"
 #include "cli/remote.h"
 #include "cli/sha256.h"
@@ -197,6 +199,11 @@ static int pull(const char *name, buffer *path, error *err) {
     else             code = pull_repo(m ? m->repo : r.repo, options.file ? options.file : m ? m->quant : r.quant, &source, path, err);
     remote_close(&hub);
     return code;
+}
+
+int pull_missing(const char *name, buffer *path, error *err) {
+    const int code = hub_resolve(name, path, err);
+    return code == RIDGE_E_NOT_FOUND ? pull(name, path, err) : code;
 }
 
 /* What --help prints below the flags: the names. */

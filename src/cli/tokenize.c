@@ -139,7 +139,7 @@ int cmd_tokenize(int argc, char **argv) {
     if (code) return command_end(code, &err);
     char **rest = argv + 1;
     const bool elsewhere = a.prompt || a.file || a.standard_input || a.jsonl;
-    if (!a.model.model && n_rest > (elsewhere ? 0 : 1)) {   /* `MODEL TEXT`, as llama-tokenize once took them */
+    if (!a.model.model && !a.model.repo && n_rest > (elsewhere ? 0 : 1)) {   /* `MODEL TEXT`, as llama-tokenize once took them */
         a.model.model = *rest++;
         n_rest--;
     }

@@ -74,7 +74,7 @@ static int forget(error *err) {
 }
 
 static int run(arguments *a, error *err) {
-    if (a->list + a->forget > 1 || ((a->list || a->forget) && (a->models.models.n || a->models.shapes.n)))
+    if (a->list + a->forget > 1 || ((a->list || a->forget) && (a->models.models.n || a->models.repos.n || a->models.shapes.n)))
         return fail(err, RIDGE_E_BAD_ARGUMENT, "--list and --forget are about the whole record, and exclude each other");
     int code = a->list ? list(a, err) : a->forget ? forget(err) : tune(a, err);
     if (!code && (fflush(stdout) || ferror(stdout))) code = fail(err, RIDGE_E_IO, "standard output cannot be written");

@@ -98,6 +98,7 @@ class Program(unittest.TestCase):
             (["run", "-m", MODEL, "-p", "x", "-l", "9999+1"], "a bias is for token 9999"),
             (["run", "-m", MODEL, "-p", "x", "-f", "y"], "more than one prompt"),
             (["run", "-m", MODEL], "the prompt is empty"),
+            (["run", "-m", MODEL, "-hf", "user/repo", "-p", "x"], "give one model: -m or -hf"),
             (["run", "-m", MODEL, "-p", "x", "--repeat-penalty", "0"], "repeat_penalty is 0"),
             (["logits", "-m", MODEL, "--tokens", "1 x", "-o", FOLDER + "/x.npy"], "\"x\" is not a token id"),
             (["logits", "-m", MODEL, "--tokens", "1 515", "-o", FOLDER + "/x.npy"], "token 515 is not in the vocabulary"),

@@ -9,6 +9,7 @@ import os
 import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -316,6 +317,24 @@ class Importing(Case):
         self.assertIn("checksum", self.ridge("pull", "--from", other, REPO, expect=2).stderr)
         self.assertEqual(json.loads(self.ridge("list", "--json").stdout), [])
         self.assertEqual(self.world.requests, [])
+
+
+class HuggingFaceFlag(Case):
+    def test_it_pulls_what_is_not_here_and_uses_it(self):
+        self.world.files["Tiny-Q4_K_M.gguf"] = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)       # a file that says nothing
+        for quant in ("", ":q4_k_m", ""):
+            done = self.ridge("info", "-hf", REPO + quant, "--json")
+            self.assertEqual(json.loads(done.stdout)["path"], self.link)
+        self.assertEqual(len(self.world.seen("cdn")), 1)
+        asked = len(self.world.requests)
+        for command in (["run", "-p", "x"], ["tokenize", "-p", "x"], ["profile"], ["bench"]):
+            done = self.ridge(command[0], "--hf-repo", REPO, *command[1:], expect=4 if command[0] == "tokenize" else 2)
+            self.assertIn(self.link + ": the file has no key", done.stderr)
+        self.assertEqual(len(self.world.requests), asked)
+
+    def test_what_hugging_face_does_not_have_is_named(self):
+        self.assertIn("it has: Q4_K_M Q8_0", self.ridge("run", "-hf", REPO + ":Q2_K", "-p", "x", expect=3).stderr)
+        self.assertIn("nobody/nothing", self.ridge("run", "-hf", "nobody/nothing", "-p", "x", expect=3).stderr)
 
 
 class Listing(Case):
