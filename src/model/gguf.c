@@ -19,14 +19,20 @@ struct gguf {
     uint32_t     packed_version;
 };
 
+/* Puts the part and, where it has that key, the key's place in front of err's sentence. */
+static int fail_about(const gguf_file *part, const char *key, int code, error *err) {
+    const gguf_value *v = gguf_names_find(&part->keys, key, strlen(key));
+    if (v) fail_within(err, "key '%s', offset %zu", key, (size_t)(v->data - part->file.data));
+    return gguf_fail_in_file(err, code, part->file.path);
+}
+
 /* split.X of a part; `absent` where the key is missing. */
 static int split_number(const gguf_file *part, const char *key, uint64_t absent, uint64_t *out, error *err) {
     const gguf_value *v = gguf_names_find(&part->keys, key, strlen(key));
     *out = absent;
     if (!v || gguf_value_u64(v, out)) return 0;
-    const int code = fail(err, RIDGE_E_BAD_FILE, "key '%s', offset %zu: expected an integer from 0, but the file has %s", key,
-                          (size_t)(v->data - part->file.data), gguf_type_text(v->type, v->is_array));
-    return gguf_fail_in_file(err, code, part->file.path);
+    const int code = fail(err, RIDGE_E_BAD_FILE, "expected an integer from 0, but the file has %s", gguf_type_text(v->type, v->is_array));
+    return fail_about(part, key, code, err);
 }
 
 /* Appends a part to g, which takes it over. */
@@ -54,7 +60,7 @@ static int check_part(const gguf_file *part, uint64_t number, uint64_t count, er
         code = fail(err, RIDGE_E_BAD_FILE, "this should be part %" PRIu64 " of %" PRIu64 ", but its keys split.no and split.count say "
                     "part %" PRIu64 " of %" PRIu64, number + 1, count, its_number + 1, its_count);
     }
-    return gguf_fail_in_file(err, code, part->file.path);
+    return fail_about(part, its_number == number ? "split.count" : "split.no", code, err);
 }
 
 /* Opens parts 0 .. count - 1, which lie beside `path`; *one is the part that was opened by that path. */
@@ -63,7 +69,7 @@ static int open_parts(gguf *g, gguf_file *one, uint64_t count, const char *path,
     int code = split_number(one, "split.no", UINT64_MAX, &number, err);
     if (!code && (count > MAX_PARTS || number >= count)) {
         code = fail(err, RIDGE_E_BAD_FILE, "the keys split.no (%" PRIu64 ") and split.count (%" PRIu64 ") contradict each other", number, count);
-        return gguf_fail_in_file(err, code, path);
+        return fail_about(one, "split.count", code, err);
     }
     if (code) return code;
     const size_t length = strlen(path);
@@ -93,9 +99,9 @@ static int open_parts(gguf *g, gguf_file *one, uint64_t count, const char *path,
     if (code) return code;
     for (size_t i = 0; i < g->n_parts; i++) g->n_tensors += g->parts[i].n_tensors;
     if (total != UINT64_MAX && total != g->n_tensors) {
-        code = fail(err, RIDGE_E_BAD_FILE, "key 'split.tensors.count' says %" PRIu64 " tensors, but the %" PRIu64 " parts have %zu",
+        code = fail(err, RIDGE_E_BAD_FILE, "it says %" PRIu64 " tensors, but the %" PRIu64 " parts have %zu",
                     total, count, g->n_tensors);
-        return gguf_fail_in_file(err, code, g->parts[0].file.path);
+        return fail_about(&g->parts[0], "split.tensors.count", code, err);
     }
     return 0;
 }
