@@ -6,6 +6,7 @@
 #define ISA_NEEDS "AVX2, FMA and F16C"
 #define DOT_VNNI  0
 #define dpbusd(s, c, x) (s)
+#define STREAM_HINT _MM_HINT_T1         /* into which cache streams are asked for: AMD's processors want the second level (docs/performance.md) */
 #endif
 enum { LARGE_CODES = DOT_VNNI };
 enum { TILE_PANELS = 1, TILE_TOKENS = 3, PRECISE_TOKENS = 3, DENSE_TOKENS = 3, TAIL_TOKENS = 1 };
@@ -99,7 +100,7 @@ WORD floats floats_fma(floats a, floats b, floats c){ BOTH a.h[i] = _mm256_fmadd
 WORD floats floats_negative(floats a)               { BOTH a.h[i] = _mm256_xor_ps(a.h[i], _mm256_set1_ps(-0.0f)); return a; }
 WORD void   floats_store(float *p, floats a)        { BOTH _mm256_storeu_ps(p + 8 * i, a.h[i]); }
 WORD void   prefetch(const char *p)                 { _mm_prefetch(p, _MM_HINT_T0); }
-WORD void   prefetch_stream(const char *p)          { _mm_prefetch(p, _MM_HINT_T0); }
+WORD void   prefetch_stream(const char *p)          { _mm_prefetch(p, STREAM_HINT); }
 
 WORD void   ints_transpose(ints out[4], const void *rows, size_t row_bytes) {
     BOTH {
