@@ -135,12 +135,25 @@ void pack_plain(const panel_matrix *m, uint32_t panel, const panel_section *sect
     else formats[m->panel].pack(to, rows, m->source->row_bytes, n_rows, section->n);
 }
 
-static void drop_rows(const panel_matrix *m, uint32_t from_panel, uint32_t to_panel) {
+/* Where the rows of panels [from, to) of a mapped file lie in it. */
+typedef struct { size_t from, bytes; } file_part;
+static file_part rows_in_file(const panel_matrix *m, uint32_t from_panel, uint32_t to_panel) {
     const weight *w = m->source;
-    if (!w->file) return;
-    const size_t start = (size_t)((const unsigned char *)w->data - w->file->data);
-    const size_t to_row = (size_t)to_panel * PANEL_ROWS < w->rows ? (size_t)to_panel * PANEL_ROWS : w->rows;
-    mapped_file_drop(w->file, start + (size_t)from_panel * PANEL_ROWS * w->row_bytes, (to_row - (size_t)from_panel * PANEL_ROWS) * w->row_bytes);
+    const size_t from_row = (size_t)from_panel * PANEL_ROWS, end = (size_t)to_panel * PANEL_ROWS, to_row = end < w->rows ? end : w->rows;
+    return (file_part){ (size_t)((const unsigned char *)w->data - w->file->data) + from_row * w->row_bytes, (to_row - from_row) * w->row_bytes };
+}
+
+static void drop_rows(const panel_matrix *m, uint32_t from_panel, uint32_t to_panel) {
+    if (!m->source->file) return;
+    const file_part rows = rows_in_file(m, from_panel, to_panel);
+    mapped_file_drop(m->source->file, rows.from, rows.bytes);
+}
+
+/* Asking ahead, as packers do, brings nothing of a page that is not in the page table yet. */
+static void touch_rows(const panel_matrix *m, uint32_t from_panel, uint32_t to_panel) {
+    if (!m->source->file) return;
+    const file_part rows = rows_in_file(m, from_panel, to_panel);
+    mapped_file_touch(m->source->file, rows.from, rows.bytes);
 }
 
 static uint64_t within(uint64_t x, uint64_t from, uint64_t n) { return x < from ? 0 : x - from < n ? x - from : n; }
@@ -166,6 +179,7 @@ static void fill_part(const backend *b, const panel_matrix *m, panel_range part)
     uint8_t *to = b->packed + (m->packed - b->packed);
     for (uint32_t p = part.from; p < part.to; p += step_panels) {
         const uint32_t end = part.to - p < step_panels ? part.to : p + step_panels;
+        touch_rows(m, p, end);
         for (uint32_t q = p; q < end; q++) pack_panel(b, m, q, to);
         drop_rows(m, p, end);
     }
