@@ -25,7 +25,7 @@ static const uint32_t
     most_panels_values[]     = { 64, 128, 256, 512 };
 
 enum {
-    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512, LARGE_BLOCK_PREFETCH_BYTES = 512, Q6_K_COLUMNS = 2, AMD_FEW_PREFETCH_BYTES = 6144,
+    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512, LARGE_BLOCK_PREFETCH_BYTES = 512, LARGEST_BLOCK_COLUMNS = 2, AMD_FEW_PREFETCH_BYTES = 6144,
     SECTION_VALUES = 4096, AMD_SECTION_VALUES = 1024,
 #define COUNT(...) + 1
     N_MODEL_KNOBS = 0 MODEL_KNOBS(COUNT),
@@ -36,9 +36,8 @@ enum {
 
 /* Panels side by side: eight short streams suit Intel's servers; one long one suits AMD's, which follow it by themselves and only want to be
  * told of the next panel (docs/performance.md); but where several tokens keep the arithmetic busy, asking far ahead keeps the memory busy too.
- * The streams together look as far ahead as one would, those of blocks of 256 less far; but of Q6_K, whose
- * blocks are the largest, two. Where panels lie side by side they share activations, and
- * short sections would only end streams. */
+ * The streams together look as far ahead as one would, those of blocks of 256 less far but for Q6_K's; of the largest blocks only two lie side by
+ * side. Where panels do, they share activations, and short sections would only end streams. */
 int tuning_defaults(cpu_tuning *t, error *err) {
     *t = (cpu_tuning){
 #define DEFAULT(name, use, value, meaning) .name = value,
@@ -70,9 +69,9 @@ static matrix_tuning *group_of(cpu_tuning *t, const cpu_kernels *k, const panel_
     const uint32_t most = k->most_columns[m->panel][m->kind];
     *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n, .most_columns = most,
                               .columns = t->columns < most ? t->columns : most, .prefetch_bytes = t->prefetch_bytes };
-    if (m->panel == FORMAT_q6_k) {
-        if (!t->columns_fixed && group->columns > Q6_K_COLUMNS) group->columns = Q6_K_COLUMNS;
-    } else if (formats[m->panel].block_k > UNIT && group->prefetch_bytes > LARGE_BLOCK_PREFETCH_BYTES) group->prefetch_bytes = LARGE_BLOCK_PREFETCH_BYTES;
+    const bool large = formats[m->panel].block_k > UNIT, largest = m->panel == FORMAT_q5_k || m->panel == FORMAT_q6_k;
+    if (largest && !t->columns_fixed && group->columns > LARGEST_BLOCK_COLUMNS) group->columns = LARGEST_BLOCK_COLUMNS;
+    if (large && m->panel != FORMAT_q6_k && group->prefetch_bytes > LARGE_BLOCK_PREFETCH_BYTES) group->prefetch_bytes = LARGE_BLOCK_PREFETCH_BYTES;
     return group;
 }
 

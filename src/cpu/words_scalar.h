@@ -26,7 +26,7 @@ WORD ints   ints_load(const void *p)                { ints a; memcpy(&a, p, size
 WORD void   ints_store(void *p, ints a)             { memcpy(p, &a, sizeof a); }
 WORD ints   ints_load_u8(const uint8_t *p)          { ints a; ROWS a.v[r] = p[r]; return a; }
 WORD ints   ints_load_i8(const int8_t *p)           { ints a; ROWS a.v[r] = p[r]; return a; }
-WORD ints   ints_field(ints a, int from, int bits, int to) { ROWS a.v[r] = (a.v[r] >> from & ((1 << bits) - 1)) << to; return a; }
+WORD ints   ints_field(ints a, int from, int bits, int to) { ROWS a.v[r] = (int32_t)(((uint32_t)a.v[r] >> from & ((1u << bits) - 1)) << to); return a; }
 WORD ints   ints_or(ints a, ints b)                 { ROWS a.v[r] |= b.v[r]; return a; }
 WORD ints   ints_and(ints a, ints b)                { ROWS a.v[r] &= b.v[r]; return a; }
 WORD ints   ints_xor(ints a, ints b)                { ROWS a.v[r] ^= b.v[r]; return a; }
