@@ -15,7 +15,6 @@
 #endif
 
 enum { TEXT_MOST = 1 << 22 };
-static const uint64_t NO_LIMIT_FROM = 1ull << 60;       /* version 1 says "no limit" with a huge number */
 
 /* The rest of the line that starts with `name` in text, from its value on; "" where there is none. Not terminated at the line's end. */
 static const char *line_value(const char *text, const char *name) {
@@ -56,42 +55,11 @@ static void read_hypervisor(machine *m) {
 #endif
 }
 
-/* A number from the file at directory/name, or 0 where it is absent or says "max". */
-static double group_number(const char *directory, const char *name) {
-    char path[512];
-    buffer text = {0};
-    double v = 0;
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (!read_whole_file(path, 4096, &text, NULL)) {
-        const double read = strtod(buffer_text(&text), NULL);
-        if (read > 0) v = read;
-    }
-    buffer_free(&text);
-    return v;
-}
-
-/* Lowers the memory's limit by that of one group. */
-static void read_group(machine *m, const char *directory) {
-    double memory = group_number(directory, "memory.max");
-    if (memory == 0) memory = group_number(directory, "memory.limit_in_bytes");
-    if (memory > 0 && memory < (double)NO_LIMIT_FROM && (!m->memory_limit_bytes || memory < (double)m->memory_limit_bytes)) m->memory_limit_bytes = (uint64_t)memory;
-}
-
-/* Every group from this process's up to the root; inside a container the root that is mounted is already our own. */
 static void read_groups(machine *m) {
-    static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/memory" };
     buffer text = {0};
-    if (read_whole_file("/proc/self/cgroup", TEXT_MOST, &text, NULL)) { buffer_free(&text); return; }
-    m->cpu_limit = cgroup_cpu_quota("/sys/fs/cgroup", buffer_text(&text));
-    for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
-        read_group(m, mounts[i]);
-        for (const char *line = buffer_text(&text); *line; line += strcspn(line, "\n"), line += *line == '\n') {
-            char path[300];
-            const char *colon = strchr(line, ':'), *second = colon ? strchr(colon + 1, ':') : NULL;
-            if (!second) break;
-            snprintf(path, sizeof path, "%s%.*s", mounts[i], (int)strcspn(second + 1, "\n"), second + 1);
-            for (char *slash; (slash = strrchr(path, '/')) && (size_t)(slash - path) >= strlen(mounts[i]); *slash = 0) read_group(m, path);
-        }
+    if (!read_whole_file("/proc/self/cgroup", TEXT_MOST, &text, NULL)) {
+        m->cpu_limit = cgroup_cpu_quota("/sys/fs/cgroup", buffer_text(&text));
+        m->memory_limit_bytes = (uint64_t)cgroup_memory_limit("/sys/fs/cgroup", buffer_text(&text));
     }
     buffer_free(&text);
 }

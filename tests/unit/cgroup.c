@@ -1,4 +1,4 @@
-/* base/cgroup: quotas of groups, in trees of files as the kernel shows them. */
+/* base/cgroup: limits of groups, in trees of files as the kernel shows them. */
 #define _GNU_SOURCE
 #include "test.h"
 #include <ftw.h>
@@ -156,6 +156,30 @@ static void what_cannot_be_read_is_no_limit(void **state) {
     }
 }
 
+static void expect_bytes(const char *groups, double bytes) {
+    const double got = cgroup_memory_limit(root, groups);
+    if (!(got == bytes)) fail_msg("%g bytes of\n%s\nnot %g", got, groups, bytes);
+}
+
+static void memory_has_the_same_rules(void **state) {
+    (void)state;
+    expect_bytes("0::/a\n", 0);
+    put("/a/memory.max", "8589934592\n");
+    put("/a/b/memory.max", "max\n");
+    put("/a/c/memory.max", "4294967296\n");
+    expect_bytes("0::/a/b\n", 8589934592);
+    expect_bytes("0::/a/c\n", 4294967296);
+    expect_bytes("0::/\n", 0);
+    put("/memory/memory.limit_in_bytes", "9223372036854771712\n");              /* v1's way to say that there is none */
+    put("/memory/d/memory.limit_in_bytes", "2147483648\n");
+    expect_bytes("8:memory:/d\n4:cpu,cpuacct:/a\n", 2147483648);
+    expect_bytes("8:memory:/d\n0::/a\n", 2147483648);
+    expect_bytes("8:memory:/e\n4:cpu:/d\n", 0);
+    put("/a/memory.max", "much\n");
+    expect_bytes("0::/a/b\n", 0);
+    expect("0::/a/c\n", 0);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, new_root, remove_root)
     const struct CMUnitTest tests[] = {
@@ -168,6 +192,7 @@ int main(void) {
         TEST(a_root_may_be_the_group_itself),
         TEST(paths_that_lead_out_end_at_the_root),
         TEST(what_cannot_be_read_is_no_limit),
+        TEST(memory_has_the_same_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
