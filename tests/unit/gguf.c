@@ -738,10 +738,7 @@ static int remove_folder(void **state) {
 
 /* test_unit_gguf real_files: those of the reference vectors. */
 static int open_real_files(void) {
-    if (!vectors_path("models")) {
-        printf("skipped: the reference vectors are not here (RIDGE_VECTORS names their folder)\n");
-        return 77;
-    }
+    if (vectors_missing("models")) return 77;
     const struct CMUnitTest tests[] = { cmocka_unit_test(real_files_open) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,10 +187,7 @@ static void random_numbers_are_normal(void **state) {
 
 /* test_unit_tiny_model real_files: against those of the reference vectors. */
 static int compare_with_real_files(void) {
-    if (!vectors_path("models")) {
-        printf("skipped: the reference vectors are not here (RIDGE_VECTORS names their folder)\n");
-        return 77;
-    }
+    if (vectors_missing("models")) return 77;
     const struct CMUnitTest tests[] = { cmocka_unit_test(names_are_those_of_real_files) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
