@@ -59,7 +59,7 @@ WORD floats floats_fma(floats a, floats b, floats c){ ROWS a.v[r] = fmaf(a.v[r],
 WORD floats floats_negative(floats a)               { ROWS a.v[r] = -a.v[r]; return a; }
 WORD void   floats_store(float *p, floats a)        { memcpy(p, &a, sizeof a); }
 WORD void   prefetch(const char *p)                 { (void)p; }
-/* The same for what a token reads once, far ahead. */
+/* The same for what is read once, far ahead. */
 WORD void   prefetch_stream(const char *p)          { (void)p; }
 
 /* What packing needs. Streams go past the cache and want an alignment of 32; stream_end comes before others may read them. */
