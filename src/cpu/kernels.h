@@ -65,6 +65,7 @@ typedef struct {
     bool   goes_on;         /* quantised weights: sums go on from what y has, as if the panels of the call before were the beginning of these */
     size_t columns;         /* panels worked on side by side while there is one token: 1, 2, 4 or 8; more than most_columns: that many */
     size_t prefetch_bytes;  /* how far ahead of its use a weight is asked for, all panels side by side together; may point past the end */
+    size_t prefetch_step;   /* bytes from one line that is asked for to the next: 64, or more for one line of four */
 } matmul_args;
 typedef void matmul_fn(const matmul_args *a);
 

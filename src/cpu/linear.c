@@ -69,10 +69,8 @@ static const uint8_t *pack_piece(const linear_call *c, const piece *p, unsigned 
     return c->scratch->panels;
 }
 
-/* Two tokens are as fast as one; three and more wait for arithmetic too. */
-static size_t prefetch_bytes(const linear_call *c, const panel_matrix *m, uint32_t rows) {
-    return rows > 2 ? c->b->tuning.few_prefetch_bytes : m->tuning->prefetch_bytes;
-}
+/* Two tokens are as fast as one; three and more wait for arithmetic too: the hardware's prefetcher falls behind, and every line is asked for. */
+static bool waits_for_memory(const piece *p) { return p->rows <= 2; }
 
 /* alternate: two panels for each of the piece's (gate, up, gate, up ...). */
 static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool alternate, float *y) {
@@ -86,7 +84,8 @@ static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool
             .w = m->packed ? m->packed + s.offset + p->panel * s.stride : pack_piece(c, p, matrix, matrices, &s),
             .panels = p->panels * matrices, .panel_stride = m->packed && !alternate ? s.stride : s.bytes,
             .x = &x, .tokens = p->rows, .y = y, .ldy = p->ldy, .goes_on = i > 0,
-            .prefetch_bytes = prefetch_bytes(c, m, p->rows), .columns = m->tuning->columns,
+            .prefetch_bytes = waits_for_memory(p) ? m->tuning->prefetch_bytes : c->b->tuning.few_prefetch_bytes,
+            .prefetch_step = waits_for_memory(p) ? m->tuning->prefetch_step : 0, .columns = m->tuning->columns,
         });
     }
 }

@@ -17,6 +17,7 @@
 static const uint32_t
     columns_values[]         = { 1, 2, 4, 8 },
     prefetch_bytes_values[]  = { 0, 512, 1024, 2048, 4096, 8192, 16384 },
+    prefetch_step_values[]   = { 64, 256 },
     next_step_bytes_values[] = { 0, 4096, 16384, 65536 },
     own_rows_values[]        = { 0, 1, 2, 4, TUNING_MOST_OWN_ROWS },
     few_prefetch_bytes_values[] = { 512, 2048, 4096, 6144, 8192, 16384 },
@@ -25,11 +26,11 @@ static const uint32_t
     most_panels_values[]     = { 64, 128, 256, 512 };
 
 enum {
-    PREFETCH_BYTES = 4096, AMD_PREFETCH_BYTES = 512, LARGE_BLOCK_PREFETCH_BYTES = 512, LARGEST_BLOCK_COLUMNS = 2, AMD_FEW_PREFETCH_BYTES = 6144,
+    PREFETCH_BYTES = 4096, PREFETCH_STEP = 64, AMD_PREFETCH_STEP = 256, LARGE_BLOCK_PREFETCH_BYTES = 512, LARGEST_BLOCK_COLUMNS = 2, AMD_FEW_PREFETCH_BYTES = 6144,
     SECTION_VALUES = 4096, AMD_SECTION_VALUES = 1024,
 #define COUNT(...) + 1
     N_MODEL_KNOBS = 0 MODEL_KNOBS(COUNT),
-    KNOBS_OF_MATRIX = 2,
+    KNOBS_OF_MATRIX = 3,
 };
 
 #define VALUES(list) .candidates = list, .n_candidates = sizeof list / sizeof *list
@@ -42,7 +43,7 @@ int tuning_defaults(cpu_tuning *t, error *err) {
     *t = (cpu_tuning){
 #define DEFAULT(name, use, value, meaning) .name = value,
         MODEL_KNOBS(DEFAULT)
-        .columns = 8, .prefetch_bytes = PREFETCH_BYTES, .section_k = SECTION_VALUES,
+        .columns = 8, .prefetch_bytes = PREFETCH_BYTES, .prefetch_step = PREFETCH_STEP, .section_k = SECTION_VALUES,
     };
     const char *text = getenv("RIDGE_GEMV_COLS");
     t->columns_fixed = text && *text;
@@ -53,7 +54,7 @@ int tuning_defaults(cpu_tuning *t, error *err) {
 #ifdef __x86_64__
     else if (__builtin_cpu_is("amd")) t->columns = 1;
     if (__builtin_cpu_is("amd")) {
-        t->prefetch_bytes = AMD_PREFETCH_BYTES;
+        t->prefetch_step = AMD_PREFETCH_STEP;
         t->few_prefetch_bytes = AMD_FEW_PREFETCH_BYTES;
         t->section_k = AMD_SECTION_VALUES;
     }
@@ -68,10 +69,10 @@ static matrix_tuning *group_of(cpu_tuning *t, const cpu_kernels *k, const panel_
     matrix_tuning *group = &t->matrix[t->n_matrices++];
     const uint32_t most = k->most_columns[m->panel][m->kind];
     *group = (matrix_tuning){ .panel = m->panel, .rows = m->source->rows, .n = m->source->n, .most_columns = most,
-                              .columns = t->columns < most ? t->columns : most, .prefetch_bytes = t->prefetch_bytes };
+                              .columns = t->columns < most ? t->columns : most, .prefetch_bytes = t->prefetch_bytes, .prefetch_step = t->prefetch_step };
     const bool large = formats[m->panel].block_k > UNIT, largest = m->panel == FORMAT_q5_k || m->panel == FORMAT_q6_k;
     if (largest && !t->columns_fixed && group->columns > LARGEST_BLOCK_COLUMNS) group->columns = LARGEST_BLOCK_COLUMNS;
-    if (large && m->panel != FORMAT_q6_k && group->prefetch_bytes > LARGE_BLOCK_PREFETCH_BYTES) group->prefetch_bytes = LARGE_BLOCK_PREFETCH_BYTES;
+    if (large && m->panel != FORMAT_q6_k && group->prefetch_step == PREFETCH_STEP && group->prefetch_bytes > LARGE_BLOCK_PREFETCH_BYTES) group->prefetch_bytes = LARGE_BLOCK_PREFETCH_BYTES;
     return group;
 }
 
@@ -106,6 +107,8 @@ static int add_matrix_knobs(backend *b, matrix_tuning *m, error *err) {
     if (!b->tuning.columns_fixed && columns.n_candidates > 1) add_knob(&b->tuning, columns, &m->columns);
     add_knob(&b->tuning, (ridge_knob){ "prefetch_bytes", of, "bytes that all columns together ask for ahead", RIDGE_KNOB_DECODE, m->bytes,
                                        VALUES(prefetch_bytes_values) }, &m->prefetch_bytes);
+    add_knob(&b->tuning, (ridge_knob){ "prefetch_step", of, "bytes from one line that is asked for to the next", RIDGE_KNOB_DECODE, m->bytes,
+                                       VALUES(prefetch_step_values) }, &m->prefetch_step);
     return 0;
 }
 

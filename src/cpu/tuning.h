@@ -16,10 +16,11 @@ typedef struct {
     uint32_t  most_columns;         /* that the kernel takes */
     uint32_t  columns;              /* panels that a thread works on side by side while decoding: 1, 2, 4 or 8 */
     uint32_t  prefetch_bytes;       /* how far ahead they are asked for, all columns together */
+    uint32_t  prefetch_step;        /* bytes from one line asked for to the next: 64 for each, 256 for one of four */
 } matrix_tuning;
 
 typedef struct {
-    uint32_t       columns, prefetch_bytes;     /* what matrices start with */
+    uint32_t       columns, prefetch_bytes, prefetch_step;      /* what matrices start with */
     bool           columns_fixed;               /* by RIDGE_GEMV_COLS */
     uint32_t       section_k;                   /* of panels that are packed here (formats/layout.h): no knob, for it says where they lie */
     uint32_t       next_step_bytes;             /* of the next linear step's panels, asked for before a barrier */

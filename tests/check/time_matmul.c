@@ -28,10 +28,12 @@ static double multiply(void *user, uint32_t rank) {
     matmul_job *j = user;
     const activations x = tokens_for(j->x, j->k, j->kind);
     const size_t rows = j->panels * PANEL_ROWS, bytes = j->panels * j->stride;
+    const bool few = j->tokens > 2;
     size_t *at = &j->thread[rank].at;
     const matmul_args a = {
         .w = timing_part(j->t, rank) + *at, .panels = j->panels, .panel_stride = j->stride, .x = &x, .tokens = j->tokens,
-        .y = j->y + rank * j->tokens * rows, .ldy = rows, .columns = j->columns, .prefetch_bytes = j->t->prefetch_bytes,
+        .y = j->y + rank * j->tokens * rows, .ldy = rows, .columns = j->columns,
+        .prefetch_bytes = few ? j->t->tuning.few_prefetch_bytes : j->t->tuning.prefetch_bytes, .prefetch_step = few ? 0 : j->t->tuning.prefetch_step,
     };
     j->k->matmul[j->id][j->kind](&a);
     *at = *at + 2 * bytes <= j->t->part_bytes ? *at + bytes : 0;
