@@ -23,16 +23,28 @@ typedef enum {
 
 extern const char *const peak_name[PEAK_COUNT];
 
+/* How memory is read: so many streams side by side, each a part of the bytes, asked for so far ahead, into that cache. Which one is fastest depends
+ * on the processor: by up to 8 % (docs/performance.md).
+ *     name   streams  bytes ahead  hint */
+#define READ_PATTERNS(X)                            \
+    X(one,    1,       4096,        _MM_HINT_T0)    \
+    X(four,   4,       1024,        _MM_HINT_T1)    \
+    X(eight,  8,       512,         _MM_HINT_T0)
+
 enum {
+#define READ_ENUM(name, streams, ahead, hint) READ_##name,
+    READ_PATTERNS(READ_ENUM)
+#undef READ_ENUM
+    READ_COUNT,
     READ_GRAIN = 1024,          /* bytes of a read or copy are a multiple of this, and aligned to 64 */
-    READ_AHEAD_BYTES = 4096,    /* prefetch distance */
+    COPY_AHEAD_BYTES = 4096,    /* prefetch distance */
 };
 
 typedef struct {
     const char *isa;            /* as --isa calls it */
     const char *needs;          /* machine features, separated by spaces */
-    /* Reads `bytes` once, front to back; the result depends on every one of them, so that none is left out. */
-    uint64_t (*read)(const void *from, size_t bytes);
+    /* Each reads `bytes` once; the result depends on every one of them, so that none is left out. All of them or none; plain C: the first alone. */
+    uint64_t (*read[READ_COUNT])(const void *from, size_t bytes);
     /* Copies with stores that go around the caches where the set has them. */
     void     (*copy)(void *to, const void *from, size_t bytes);
     /* Does `rounds` rounds and returns the operations of them, a multiplication and an addition being two; NULL: not in this set. */

@@ -4,27 +4,35 @@
 
 #define TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)     /* of 16 registers: two hold the operands, one the product */
 
-static uint64_t avx2_read(const void *from, size_t bytes) {
-    const char *p = from;
-    __m256i sum0 = _mm256_setzero_si256(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-    for (const char *end = p + bytes; p < end; p += 256) {
-#define PREFETCH(i) _mm_prefetch(p + READ_AHEAD_BYTES + 64 * i, _MM_HINT_T0);
-        PREFETCH(0) PREFETCH(1) PREFETCH(2) PREFETCH(3)
-#undef PREFETCH
-#define ADD(sum, i) sum = _mm256_xor_si256(sum, _mm256_load_si256((const __m256i *)p + i));
-        ADD(sum0, 0) ADD(sum1, 1) ADD(sum2, 2) ADD(sum3, 3) ADD(sum0, 4) ADD(sum1, 5) ADD(sum2, 6) ADD(sum3, 7)
-#undef ADD
+/* The loop over streams is unrolled, so that each has a sum in a register. */
+static inline __attribute__((always_inline)) uint64_t read_streams(const char *p, size_t bytes, size_t streams, size_t ahead, const int hint) {
+    enum { SUMS = 8 };
+    __m256i sum[SUMS];
+    const size_t part = bytes / streams, lines = SUMS / streams;
+    for (int i = 0; i < SUMS; i++) sum[i] = _mm256_setzero_si256();
+    for (const char *end = p + part; p < end; p += 64 * lines) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < SUMS; i++) {
+            const __m256i *line = (const __m256i *)(p + i / lines * part + i % lines * 64);
+            _mm_prefetch((const char *)line + ahead, hint);
+            sum[i] = _mm256_xor_si256(sum[i], _mm256_xor_si256(_mm256_load_si256(line), _mm256_load_si256(line + 1)));
+        }
     }
-    const __m256i sum = _mm256_xor_si256(_mm256_xor_si256(sum0, sum1), _mm256_xor_si256(sum2, sum3));
-    return (uint64_t)_mm256_extract_epi64(sum, 0) ^ (uint64_t)_mm256_extract_epi64(sum, 1) ^ (uint64_t)_mm256_extract_epi64(sum, 2) ^ (uint64_t)_mm256_extract_epi64(sum, 3);
+    for (int i = 1; i < SUMS; i++) sum[0] = _mm256_xor_si256(sum[0], sum[i]);
+    return (uint64_t)_mm256_extract_epi64(sum[0], 0) ^ (uint64_t)_mm256_extract_epi64(sum[0], 1)
+         ^ (uint64_t)_mm256_extract_epi64(sum[0], 2) ^ (uint64_t)_mm256_extract_epi64(sum[0], 3);
 }
+
+#define READ(name, streams, ahead, hint) static uint64_t read_##name(const void *from, size_t bytes) { return read_streams(from, bytes, streams, ahead, hint); }
+READ_PATTERNS(READ)
+#undef READ
 
 static void avx2_copy(void *to, const void *from, size_t bytes) {
     const char *p = from;
     char *q = to;
     for (const char *end = p + bytes; p < end; p += 128, q += 128) {
-        _mm_prefetch(p + READ_AHEAD_BYTES, _MM_HINT_T0);
-        _mm_prefetch(p + READ_AHEAD_BYTES + 64, _MM_HINT_T0);
+        _mm_prefetch(p + COPY_AHEAD_BYTES, _MM_HINT_T0);
+        _mm_prefetch(p + COPY_AHEAD_BYTES + 64, _MM_HINT_T0);
 #define MOVE(i) const __m256i v##i = _mm256_load_si256((const __m256i *)p + i);
         MOVE(0) MOVE(1) MOVE(2) MOVE(3)
 #undef MOVE
@@ -71,5 +79,6 @@ static double avx2_int8(uint64_t rounds) {
 }
 
 const peak_loops peak_loops_avx2 = {
-    .isa = "avx2", .needs = "avx2 fma", .read = avx2_read, .copy = avx2_copy, .peak = { [PEAK_f32] = avx2_f32, [PEAK_int8] = avx2_int8 },
+    .isa = "avx2", .needs = "avx2 fma", 
+    .read = { [READ_one] = read_one, [READ_four] = read_four, [READ_eight] = read_eight }, .copy = avx2_copy, .peak = { [PEAK_f32] = avx2_f32, [PEAK_int8] = avx2_int8 },
 };

@@ -7,7 +7,7 @@ static uint64_t plain_read(const void *from, size_t bytes) {
     uint64_t sum[8] = {0};
     for (size_t at = 0; at < bytes; at += 64) {
         uint64_t v[8];
-        __builtin_prefetch(p + at + READ_AHEAD_BYTES, 0, 3);
+        __builtin_prefetch(p + at + COPY_AHEAD_BYTES, 0, 3);
         memcpy(v, p + at, sizeof v);
         for (int i = 0; i < 8; i++) sum[i] ^= v[i];
     }
@@ -16,4 +16,4 @@ static uint64_t plain_read(const void *from, size_t bytes) {
 
 static void plain_copy(void *to, const void *from, size_t bytes) { memcpy(to, from, bytes); }
 
-const peak_loops peak_loops_plain = { .isa = "scalar", .needs = "", .read = plain_read, .copy = plain_copy };
+const peak_loops peak_loops_plain = { .isa = "scalar", .needs = "", .read = { [READ_one] = plain_read }, .copy = plain_copy };

@@ -14,7 +14,9 @@ enum {
     PEAK_ROUNDS = 4000,             /* some 20 us */
     BARRIERS = 2000,
     LINE = 64,
+    CHOOSE_ROUNDS = 5,
 };
+static const double CHOOSE_SECONDS = 0.002;
 
 double probe_median(const probe_samples *s) { return statistics_median(s->sample, (size_t)s->n); }
 
@@ -22,7 +24,7 @@ double probe_median(const probe_samples *s) { return statistics_median(s->sample
 static const peak_loops *reader(void) {
     size_t n;
     const peak_loops *const *all = peaks_of(machine_here(), &n);
-    while (!all[n - 1]->read) n--;
+    while (!all[n - 1]->copy) n--;
     return all[n - 1];
 }
 
@@ -33,6 +35,7 @@ typedef struct {
     const peak_loops *loops;
     char             *data;
     size_t            stride_bytes, part_bytes;
+    int               pattern;
     peak_kind         kind;
     thread_state     *state;
 } probe;
@@ -80,6 +83,38 @@ size_t probe_memory_bytes(void) {
     return 4 * caches > (1u << 30) ? 4 * caches : 1u << 30;
 }
 
+static double read_step(void *user, uint32_t rank) {
+    probe *p = user;
+    thread_state *s = &p->state[rank];
+    s->sum ^= p->loops->read[p->pattern](p->data + rank * p->stride_bytes + s->at, STEP_BYTES);
+    s->at += STEP_BYTES;
+    if (s->at == p->part_bytes) s->at = 0;
+    return STEP_BYTES;
+}
+
+int probe_read(const probe_memory *m, double seconds, int n_samples, probe_samples *out, error *err) {
+    probe p = { .loops = reader(), .data = m->data, .stride_bytes = m->stride_bytes, .part_bytes = m->part_bytes, .pattern = m->pattern };
+    return measure(&p, m->n_threads, seconds, n_samples, read_step, out, err);
+}
+
+/* In turns, so that whatever the machine does meanwhile meets all. */
+int probe_choose_pattern(probe_memory *m, error *err) {
+    const peak_loops *loops = reader();
+    double sample[READ_COUNT][CHOOSE_ROUNDS];
+    for (int round = 0; round < CHOOSE_ROUNDS; round++)
+        for (m->pattern = 0; m->pattern < READ_COUNT; m->pattern++) {
+            probe_samples s;
+            if (!loops->read[m->pattern]) { sample[m->pattern][round] = 0; continue; }
+            const int code = probe_read(m, CHOOSE_SECONDS, 1, &s, err);
+            if (code) return code;
+            sample[m->pattern][round] = s.sample[0];
+        }
+    m->pattern = 0;
+    for (int i = 1; i < READ_COUNT; i++)
+        if (statistics_median(sample[i], CHOOSE_ROUNDS) > statistics_median(sample[m->pattern], CHOOSE_ROUNDS)) m->pattern = i;
+    return 0;
+}
+
 int probe_memory_open(probe_memory *m, int n_threads, size_t bytes, double touch_seconds, error *err) {
     *m = (probe_memory){ .n_threads = n_threads };
     const uint64_t quarter = machine_available_memory() / 4;
@@ -88,7 +123,8 @@ int probe_memory_open(probe_memory *m, int n_threads, size_t bytes, double touch
     if (!m->stride_bytes) m->stride_bytes = HUGE_PAGE;
     m->data = memory_map((size_t)n_threads * m->stride_bytes);
     if (!m->data) return fail_memory(err, (size_t)n_threads * m->stride_bytes, "a probe of the memory's bandwidth");
-    const int code = touch_all(m, touch_seconds, err);
+    int code = touch_all(m, touch_seconds, err);
+    if (!code) code = probe_choose_pattern(m, err);
     if (code) probe_memory_close(m);
     return code;
 }
@@ -96,20 +132,6 @@ int probe_memory_open(probe_memory *m, int n_threads, size_t bytes, double touch
 void probe_memory_close(probe_memory *m) {
     memory_unmap(m->data, (size_t)m->n_threads * m->stride_bytes);
     m->data = NULL;
-}
-
-static double read_step(void *user, uint32_t rank) {
-    probe *p = user;
-    thread_state *s = &p->state[rank];
-    s->sum ^= p->loops->read(p->data + rank * p->stride_bytes + s->at, STEP_BYTES);
-    s->at += STEP_BYTES;
-    if (s->at == p->part_bytes) s->at = 0;
-    return STEP_BYTES;
-}
-
-int probe_read(const probe_memory *m, double seconds, int n_samples, probe_samples *out, error *err) {
-    probe p = { .loops = reader(), .data = m->data, .stride_bytes = m->stride_bytes, .part_bytes = m->part_bytes };
-    return measure(&p, m->n_threads, seconds, n_samples, read_step, out, err);
 }
 
 static double copy_step(void *user, uint32_t rank) {
@@ -130,7 +152,7 @@ int probe_copy(const probe_memory *m, double seconds, int n_samples, probe_sampl
 static double cache_step(void *user, uint32_t rank) {
     probe *p = user;
     size_t done = 0;
-    for (; done < CACHE_STEP_BYTES; done += p->part_bytes) p->state[rank].sum ^= p->loops->read(p->data + rank * p->stride_bytes, p->part_bytes);
+    for (; done < CACHE_STEP_BYTES; done += p->part_bytes) p->state[rank].sum ^= p->loops->read[READ_one](p->data + rank * p->stride_bytes, p->part_bytes);
     return (double)done;
 }
 

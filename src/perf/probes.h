@@ -15,6 +15,7 @@ typedef struct {
     size_t stride_bytes;    /* from one thread's part to the next; a multiple of 2 MB */
     size_t part_bytes;      /* of each part, that is used; likewise */
     int    n_threads;
+    int    pattern;         /* READ_...: how it is read fastest */
 } probe_memory;
 
 /* Much larger than the last-level caches together: 1 GB or four times them. */
@@ -23,9 +24,11 @@ size_t probe_memory_bytes(void);
 /* About `bytes` over all threads: less where memory is short (a quarter of what is available), 2 MB a thread at least.
  * touch_seconds: stop growing after that long, since a virtual machine's fresh pages can cost a second a gigabyte; 0: never. */
 int  probe_memory_open(probe_memory *m, int n_threads, size_t bytes, double touch_seconds, error *err);
+/* Part of opening: finds m->pattern for memory that has data, stride_bytes, part_bytes and n_threads. */
+int  probe_choose_pattern(probe_memory *m, error *err);
 void probe_memory_close(probe_memory *m);
 
-/* Reads m with all its threads, one sequential stream each, for `seconds` a sample. A memory of the size of a model tells
+/* Reads m with all its threads in its pattern, for `seconds` a sample. A memory of the size of a model tells
  * what that model's weights could be read with: caches help both alike. */
 int probe_read(const probe_memory *m, double seconds, int n_samples, probe_samples *out, error *err);
 /* Copies one half of each part to the other; bytes read plus bytes written. */

@@ -46,8 +46,8 @@ static void measure(void *user, team *all, uint32_t rank) {
 }
 
 /* Amount a second of all threads together. */
-static double rate(const timing *t, rate_step *step, void *user) {
-    rate_call c = { .t = t, .step = step, .user = user };
+static double rate(const timing *t, rate_step *one, void *user) {
+    rate_call c = { .t = t, .step = one, .user = user };
     error err;
     double sum = 0;
     check(crew_each(t->threads, measure, &c, &err), &err);
@@ -68,14 +68,14 @@ typedef struct {
 static const peak_loops *best_reader(void) {
     size_t n;
     const peak_loops *const *all = peaks_of(machine_here(), &n);
-    while (!all[n - 1]->read) n--;
+    while (!all[n - 1]->copy) n--;
     return all[n - 1];
 }
 
 static double read_step(void *user, uint32_t rank) {
     ceiling *c = user;
     size_t *at = &c->thread[rank].at;
-    c->thread[rank].sum ^= c->loops->read(timing_part(c->t, rank) + *at, READ_STEP);
+    c->thread[rank].sum ^= c->loops->read[c->t->read_pattern](timing_part(c->t, rank) + *at, READ_STEP);
     *at = *at + 2 * READ_STEP <= c->t->part_bytes ? *at + READ_STEP : 0;
     return READ_STEP;
 }
@@ -208,7 +208,8 @@ static bool is_known(const char *word) {
 /* False for a word that means nothing. */
 static bool read_word(timing *t, const char *word) {
     if (!strncmp(word, "t=", 2)) t->threads = atoi(word + 2);
-    else if (!strncmp(word, "ahead=", 6)) t->prefetch_bytes = (size_t)atol(word + 6);
+    else if (!strncmp(word, "ahead=", 6)) t->tuning.prefetch_bytes = (uint32_t)atol(word + 6);
+    else if (!strncmp(word, "step=", 5)) t->tuning.prefetch_step = (uint32_t)atol(word + 5);
     else if (!strncmp(word, "seconds=", 8)) t->seconds = atof(word + 8);
     else if (!strcmp(word, "cpu")) t->processor_time = true;
     else return is_known(word);
@@ -235,8 +236,9 @@ static size_t memory_bytes(int threads) {
 }
 
 int bench(int n_words, char **words) {
-    timing t = { .threads = crew_cores(), .seconds = 0.02, .prefetch_bytes = 4096, .n_words = n_words, .words = words };
+    timing t = { .threads = crew_cores(), .seconds = 0.02, .n_words = n_words, .words = words };
     error err;
+    check(tuning_defaults(&t.tuning, &err), &err);
     for (int w = 0; w < n_words; w++)
         if (!read_word(&t, words[w])) { fprintf(stderr, "--bench does not know \"%s\": see tests/check/timing.h\n", words[w]); return 2; }
     if (t.threads < 1 || t.threads > crew_most() || t.threads > MOST_THREADS) { fprintf(stderr, "t= takes 1 to %d threads\n", crew_most()); return 2; }
@@ -245,6 +247,9 @@ int bench(int n_words, char **words) {
     t.data = memory_map(bytes + (1 << 20));
     check(t.data ? 0 : fail_memory(&err, bytes, "the memory that kernels read"), &err);
     check(crew_each(t.threads, fill, &t, &err), &err);
+    probe_memory memory = { .data = t.data, .stride_bytes = t.part_bytes, .part_bytes = t.part_bytes, .n_threads = t.threads };
+    check(probe_choose_pattern(&memory, &err), &err);
+    t.read_pattern = memory.pattern;
     printf("%d thread%s%s; ceilings were measured in turn with each kernel\n", t.threads, t.threads == 1 ? "" : "s", t.processor_time ? ", processor time" : "");
     timing_print_head();
     time_matmuls(&t);

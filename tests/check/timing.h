@@ -1,8 +1,8 @@
 /* Timing kernels: what each reaches, beside what the machine allows at the same moment. The --bench half of the check of kernels:
  *
- *   test_check_kernels --bench [t=THREADS] [ahead=PREFETCH_BYTES] [seconds=S] [cpu] [WORD ...]
+ *   test_check_kernels --bench [t=THREADS] [ahead=PREFETCH_BYTES] [step=PREFETCH_STEP] [seconds=S] [cpu] [WORD ...]
  *
- * seconds: of each sample (0.02). cpu: count the threads' processor time, on a machine that others are using. Other words choose what is timed:
+ * ahead, step: of one and two tokens (as the backend starts with on this machine). seconds: of each sample (0.02). cpu: count the threads' processor time, on a machine that others are using. Other words choose what is timed:
  * instruction sets, formats, forms of activations (x=int8, x=int24, x=bf16, x=f32), and parts: one, few, many (tokens), pack, rows, attention.
  *
  * Kernel and ceilings take turns. The share is of the time that the ceilings allow: the larger of bytes / rate of the memory and
@@ -10,18 +10,20 @@
  * is that of the kernel `add`: two loads and a store. */
 #pragma once
 #include "data.h"
-#include "perf/peaks.h"
+#include "cpu/tuning.h"
+#include "perf/probes.h"
 
 typedef struct {
     int     threads;
     double  seconds;
     bool    processor_time;
-    size_t  prefetch_bytes;
+    cpu_tuning tuning;
     int     n_words;
     char  **words;
     /* Memory larger than the caches, a part for each thread. As 16-bit values all are f16 from 2^-24 to 2^-7, so any format can be read from it. */
     char   *data;
     size_t  part_bytes;
+    int     read_pattern;           /* READ_... */
 } timing;
 
 /* This thread's part. */

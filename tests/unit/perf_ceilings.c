@@ -80,14 +80,17 @@ static void loops_do_what_they_say(void **state) {
     static _Alignas(64) unsigned char from[8 * READ_GRAIN], to[8 * READ_GRAIN];
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sizeof from; k++) { from[k] = (unsigned char)(k * 7 + i); to[k] = 0; }
-        if (all[i]->read) {
-            const uint64_t sum = all[i]->read(from, sizeof from);
-            assert_true(all[i]->read(from, sizeof from) == sum);
+        for (int r = 0; r < READ_COUNT; r++) {
+            if (!all[i]->read[r]) continue;
+            const uint64_t sum = all[i]->read[r](from, sizeof from);
+            assert_true(all[i]->read[r](from, sizeof from) == sum);
             for (size_t k = 0; k < sizeof from; k += 64) {                          /* each line counts */
                 from[k + k / 64 % 64] ^= 0x40;
-                assert_true(all[i]->read(from, sizeof from) != sum);
+                assert_true(all[i]->read[r](from, sizeof from) != sum);
                 from[k + k / 64 % 64] ^= 0x40;
             }
+        }
+        if (all[i]->copy) {
             all[i]->copy(to, from, sizeof from);
             assert_memory_equal(to, from, sizeof from);
         }
@@ -102,6 +105,7 @@ static void probes_give_samples(void **state) {
     probe_samples s;
     assert_int_equal(probe_memory_open(&m, 1, 8 << 20, 0, &e), 0);
     assert_int_equal(m.part_bytes, 8 << 20);
+    assert_in_range(m.pattern, 0, READ_COUNT - 1);
     assert_int_equal(probe_read(&m, 0.002, 3, &s, &e), 0);
     assert_int_equal(s.n, 3);
     assert_true(probe_median(&s) > 0.01 && probe_median(&s) < 1e5);
@@ -159,11 +163,11 @@ static void broken_files_count_as_absent(void **state) {
     ceilings c;
     char text[600];
     static const char *const contents[] = {
-        "", "{", "[]", "{\"version\":1}", "{\"version\":2,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":\"\",\"threads\":1,\"samples\":[1]}]}}}",
-        "{\"version\":1,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"reed\",\"what\":\"\",\"threads\":1,\"samples\":[1]}]}}}",
-        "{\"version\":1,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":\"\",\"threads\":1,\"samples\":[0]}]}}}",
-        "{\"version\":1,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":\"\",\"threads\":1,\"samples\":[1,1,1,1,1,1,1,1,1,1]}]}}}",
-        "{\"version\":1,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":5,\"threads\":1,\"samples\":[1]}, 7]}}}",
+        "", "{", "[]", "{\"version\":2}", "{\"version\":3,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":\"\",\"threads\":1,\"samples\":[1]}]}}}",
+        "{\"version\":2,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"reed\",\"what\":\"\",\"threads\":1,\"samples\":[1]}]}}}",
+        "{\"version\":2,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":\"\",\"threads\":1,\"samples\":[0]}]}}}",
+        "{\"version\":2,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":\"\",\"threads\":1,\"samples\":[1,1,1,1,1,1,1,1,1,1]}]}}}",
+        "{\"version\":2,\"machines\":{\"%s\":{\"ceilings\":[{\"kind\":\"read\",\"what\":5,\"threads\":1,\"samples\":[1]}, 7]}}}",
     };
     for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
         const char *hole = strstr(contents[i], "%s");
@@ -173,7 +177,7 @@ static void broken_files_count_as_absent(void **state) {
         assert_int_equal(ceilings_load(&c, &e), RIDGE_E_NOT_FOUND);
     }
     /* Another machine's entry survives. */
-    const char *other = "{\"version\":1,\"machines\":{\"0123456789abcdef\":{\"ceilings\":[]}}}";
+    const char *other = "{\"version\":2,\"machines\":{\"0123456789abcdef\":{\"ceilings\":[]}}}";
     assert_int_equal(write_whole_file(path, other, strlen(other), &e), 0);
     c = (ceilings){ .n = 1 };
     c.row[0] = (ceiling){ .kind = CEILING_barrier, .threads = 2, .samples = { .sample = { 200 }, .n = 1 } };
