@@ -21,10 +21,15 @@ typedef struct { format_id type; size_t first, apart, pairs_apart, codes, first_
 
 static size_t place_in(const kv_vector *at, uint32_t i) { return at->first + i / 2 * at->pairs_apart + i % 2 * at->apart; }
 
+/* In sizes that the compiler knows: no value takes a call of memcpy. */
 static void store_halves(uint8_t *page, const kv_vector *at, const uint16_t *half, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        const uint16_t two[2] = { half[i], 0 };
-        memcpy(page + place_in(at, i) * sizeof *half, two, at->starts_pair ? sizeof two : sizeof *two);
+    uint16_t *to = (uint16_t *)page;
+    if (at->starts_pair) {
+        for (uint32_t i = 0; i < n; i++) memcpy(to + place_in(at, i), (const uint16_t[2]){ half[i], 0 }, 2 * sizeof *half);
+    } else if (at->apart == 1 && at->pairs_apart == 2) {
+        memcpy(to + at->first, half, n * sizeof *half);
+    } else {
+        for (uint32_t i = 0; i < n; i++) to[place_in(at, i)] = half[i];
     }
 }
 
