@@ -23,16 +23,16 @@ typedef enum {
 
 extern const char *const peak_name[PEAK_COUNT];
 
-/* How memory is read: so many streams side by side, each a part of the bytes, asked for so far ahead, into that cache. Which one is fastest depends
- * on the processor: by up to 8 % (docs/performance.md).
- *     name   streams  bytes ahead  hint */
-#define READ_PATTERNS(X)                            \
-    X(one,    1,       4096,        _MM_HINT_T0)    \
-    X(four,   4,       1024,        _MM_HINT_T1)    \
-    X(eight,  8,       512,         _MM_HINT_T0)
+/* How memory is read: so many streams side by side, each a part of the bytes, asked for so far ahead, into the cache of that level. Which one is
+ * fastest depends on the processor: by up to 8 % (docs/performance.md).
+ *     name   streams  bytes ahead  level */
+#define READ_PATTERNS(X)                    \
+    X(one,    1,       4096,        1)      \
+    X(four,   4,       1024,        2)      \
+    X(eight,  8,       512,         1)
 
 enum {
-#define READ_ENUM(name, streams, ahead, hint) READ_##name,
+#define READ_ENUM(name, streams, ahead, level) READ_##name,
     READ_PATTERNS(READ_ENUM)
 #undef READ_ENUM
     READ_COUNT,

@@ -5,7 +5,7 @@
 #define TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)     /* of 16 registers: two hold the operands, one the product */
 
 /* The loop over streams is unrolled, so that each has a sum in a register. */
-static inline __attribute__((always_inline)) uint64_t read_streams(const char *p, size_t bytes, size_t streams, size_t ahead, const int hint) {
+static inline __attribute__((always_inline)) uint64_t read_streams(const char *p, size_t bytes, size_t streams, size_t ahead, int level) {
     enum { SUMS = 8 };
     __m256i sum[SUMS];
     const size_t part = bytes / streams, lines = SUMS / streams;
@@ -14,7 +14,9 @@ static inline __attribute__((always_inline)) uint64_t read_streams(const char *p
 #pragma GCC unroll 8
         for (size_t i = 0; i < SUMS; i++) {
             const __m256i *line = (const __m256i *)(p + i / lines * part + i % lines * 64);
-            _mm_prefetch((const char *)line + ahead, hint);
+            const char *asked = (const char *)line + ahead;
+            if (level == 1) _mm_prefetch(asked, _MM_HINT_T0);
+            else            _mm_prefetch(asked, _MM_HINT_T1);
             sum[i] = _mm256_xor_si256(sum[i], _mm256_xor_si256(_mm256_load_si256(line), _mm256_load_si256(line + 1)));
         }
     }
@@ -23,7 +25,7 @@ static inline __attribute__((always_inline)) uint64_t read_streams(const char *p
          ^ (uint64_t)_mm256_extract_epi64(sum[0], 2) ^ (uint64_t)_mm256_extract_epi64(sum[0], 3);
 }
 
-#define READ(name, streams, ahead, hint) static uint64_t read_##name(const void *from, size_t bytes) { return read_streams(from, bytes, streams, ahead, hint); }
+#define READ(name, streams, ahead, level) static uint64_t read_##name(const void *from, size_t bytes) { return read_streams(from, bytes, streams, ahead, level); }
 READ_PATTERNS(READ)
 #undef READ
 

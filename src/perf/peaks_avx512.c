@@ -5,7 +5,7 @@
 #define TWENTY(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)
 
 /* The loop over streams is unrolled, so that each has a sum in a register. */
-static inline __attribute__((always_inline)) uint64_t read_streams(const char *p, size_t bytes, size_t streams, size_t ahead, const int hint) {
+static inline __attribute__((always_inline)) uint64_t read_streams(const char *p, size_t bytes, size_t streams, size_t ahead, int level) {
     enum { SUMS = 8 };
     __m512i sum[SUMS];
     const size_t part = bytes / streams, lines = SUMS / streams;
@@ -14,7 +14,8 @@ static inline __attribute__((always_inline)) uint64_t read_streams(const char *p
 #pragma GCC unroll 8
         for (size_t i = 0; i < SUMS; i++) {
             const char *line = p + i / lines * part + i % lines * 64;
-            _mm_prefetch(line + ahead, hint);
+            if (level == 1) _mm_prefetch(line + ahead, _MM_HINT_T0);
+            else            _mm_prefetch(line + ahead, _MM_HINT_T1);
             sum[i] = _mm512_xor_si512(sum[i], _mm512_load_si512(line));
         }
     }
@@ -22,7 +23,7 @@ static inline __attribute__((always_inline)) uint64_t read_streams(const char *p
     return (uint64_t)_mm512_reduce_add_epi64(sum[0]);
 }
 
-#define READ(name, streams, ahead, hint) static uint64_t read_##name(const void *from, size_t bytes) { return read_streams(from, bytes, streams, ahead, hint); }
+#define READ(name, streams, ahead, level) static uint64_t read_##name(const void *from, size_t bytes) { return read_streams(from, bytes, streams, ahead, level); }
 READ_PATTERNS(READ)
 #undef READ
 
