@@ -35,10 +35,11 @@ enum {
 
 #define VALUES(list) .candidates = list, .n_candidates = sizeof list / sizeof *list
 
-/* Panels side by side: eight short streams suit Intel's servers; one long one suits AMD's, which follow it by themselves and only want to be
- * told of the next panel (docs/performance.md); but where several tokens keep the arithmetic busy, asking far ahead keeps the memory busy too.
- * The streams together look as far ahead as one would, those of blocks of 256 less far but for Q6_K's; of the largest blocks only two lie side by
- * side. Where panels do, they share activations, and short sections would only end streams. */
+/* Panels side by side: eight short streams suit Intel's servers; one long one suits AMD's, whose prefetcher brings what lies between one line of
+ * four, asked for 4 KB ahead, while asking for every line takes its place (docs/performance.md); but where several tokens keep the arithmetic busy,
+ * it falls behind, and asking for every line keeps the memory busy. The streams together look as far ahead as one would, those of blocks of 256
+ * less far but for Q6_K's; of the largest blocks only two lie side by side. Where panels do, they share activations, and short sections would only
+ * end streams. */
 int tuning_defaults(cpu_tuning *t, error *err) {
     *t = (cpu_tuning){
 #define DEFAULT(name, use, value, meaning) .name = value,
