@@ -26,7 +26,8 @@ static const uint32_t
     most_panels_values[]     = { 64, 128, 256, 512 };
 
 enum {
-    PREFETCH_BYTES = 4096, PREFETCH_STEP = 64, AMD_PREFETCH_STEP = 256, LARGE_BLOCK_PREFETCH_BYTES = 512, LARGEST_BLOCK_COLUMNS = 2, AMD_FEW_PREFETCH_BYTES = 6144,
+    PREFETCH_BYTES = 4096, PREFETCH_STEP = 64, AMD_PREFETCH_STEP = 256, LARGE_BLOCK_PREFETCH_BYTES = 512, LARGEST_BLOCK_COLUMNS = 2,
+    AMD_FEW_PREFETCH_BYTES = 6144,
     SECTION_VALUES = 4096, AMD_SECTION_VALUES = 1024,
 #define COUNT(...) + 1
     N_MODEL_KNOBS = 0 MODEL_KNOBS(COUNT),
@@ -73,7 +74,8 @@ static matrix_tuning *group_of(cpu_tuning *t, const cpu_kernels *k, const panel_
                               .columns = t->columns < most ? t->columns : most, .prefetch_bytes = t->prefetch_bytes, .prefetch_step = t->prefetch_step };
     const bool large = formats[m->panel].block_k > UNIT, largest = m->panel == FORMAT_q5_k || m->panel == FORMAT_q6_k;
     if (largest && !t->columns_fixed && group->columns > LARGEST_BLOCK_COLUMNS) group->columns = LARGEST_BLOCK_COLUMNS;
-    if (large && m->panel != FORMAT_q6_k && group->prefetch_step == PREFETCH_STEP && group->prefetch_bytes > LARGE_BLOCK_PREFETCH_BYTES) group->prefetch_bytes = LARGE_BLOCK_PREFETCH_BYTES;
+    const bool near = large && m->panel != FORMAT_q6_k && group->prefetch_step == PREFETCH_STEP;
+    if (near && group->prefetch_bytes > LARGE_BLOCK_PREFETCH_BYTES) group->prefetch_bytes = LARGE_BLOCK_PREFETCH_BYTES;
     return group;
 }
 

@@ -39,6 +39,13 @@ const peak_loops *const *peaks_of(const machine *m, size_t *n) {
     return usable;
 }
 
+const peak_loops *peaks_reader(const machine *m) {
+    size_t n;
+    const peak_loops *const *usable = peaks_of(m, &n);
+    while (!usable[n - 1]->copy) n--;
+    return usable[n - 1];
+}
+
 const peak_loops *peaks_limit(const machine *m, peak_kind kind, const char *isa) {
     size_t n, known = 0;
     const peak_loops *const *usable = peaks_of(m, &n), *best = NULL;

@@ -25,11 +25,11 @@ extern const char *const peak_name[PEAK_COUNT];
 
 /* How memory is read: so many streams side by side, each a part of the bytes, asked for so far ahead, into the cache of that level. Which one is
  * fastest depends on the processor: by up to 8 % (docs/performance.md).
- *     name   streams  bytes ahead  level */
-#define READ_PATTERNS(X)                    \
-    X(one,    1,       4096,        1)      \
-    X(four,   4,       1024,        2)      \
-    X(eight,  8,       512,         1)
+ *     name   streams  bytes ahead         level */
+#define READ_PATTERNS(X)                        \
+    X(one,    1,       STREAM_AHEAD_BYTES, 1)   \
+    X(four,   4,       1024,               2)   \
+    X(eight,  8,       512,                1)
 
 enum {
 #define READ_ENUM(name, streams, ahead, level) READ_##name,
@@ -37,7 +37,7 @@ enum {
 #undef READ_ENUM
     READ_COUNT,
     READ_GRAIN = 1024,          /* bytes of a read or copy are a multiple of this, and aligned to 64 */
-    COPY_AHEAD_BYTES = 4096,    /* prefetch distance */
+    STREAM_AHEAD_BYTES = 4096,  /* how far ahead one stream is asked for */
 };
 
 typedef struct {
@@ -53,6 +53,9 @@ typedef struct {
 
 /* The entries that machine m can run, best last: *n of them (at least one). */
 const peak_loops *const *peaks_of(const machine *m, size_t *n);
+
+/* The best of them that can read and copy. */
+const peak_loops *peaks_reader(const machine *m);
 
 /* The loops whose peak of `kind` limits code for `isa` (as --isa calls it; NULL or one without peaks of its own: any) on m; NULL where
  * none has it. A set without a dot of bf16 pairs does that work with f32 fma: its limit is that peak. */

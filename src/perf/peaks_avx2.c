@@ -4,37 +4,21 @@
 
 #define TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)     /* of 16 registers: two hold the operands, one the product */
 
-/* The loop over streams is unrolled, so that each has a sum in a register. */
-static inline __attribute__((always_inline)) uint64_t read_streams(const char *p, size_t bytes, size_t streams, size_t ahead, int level) {
-    enum { SUMS = 8 };
-    __m256i sum[SUMS];
-    const size_t part = bytes / streams, lines = SUMS / streams;
-    for (int i = 0; i < SUMS; i++) sum[i] = _mm256_setzero_si256();
-    for (const char *end = p + part; p < end; p += 64 * lines) {
-#pragma GCC unroll 8
-        for (size_t i = 0; i < SUMS; i++) {
-            const __m256i *line = (const __m256i *)(p + i / lines * part + i % lines * 64);
-            const char *asked = (const char *)line + ahead;
-            if (level == 1) _mm_prefetch(asked, _MM_HINT_T0);
-            else            _mm_prefetch(asked, _MM_HINT_T1);
-            sum[i] = _mm256_xor_si256(sum[i], _mm256_xor_si256(_mm256_load_si256(line), _mm256_load_si256(line + 1)));
-        }
-    }
-    for (int i = 1; i < SUMS; i++) sum[0] = _mm256_xor_si256(sum[0], sum[i]);
-    return (uint64_t)_mm256_extract_epi64(sum[0], 0) ^ (uint64_t)_mm256_extract_epi64(sum[0], 1)
-         ^ (uint64_t)_mm256_extract_epi64(sum[0], 2) ^ (uint64_t)_mm256_extract_epi64(sum[0], 3);
+typedef __m256i vector;
+static inline vector vector_zero(void) { return _mm256_setzero_si256(); }
+static inline vector vector_xor(vector a, vector b) { return _mm256_xor_si256(a, b); }
+static inline vector vector_line(const char *p) { return vector_xor(_mm256_load_si256((const vector *)p), _mm256_load_si256((const vector *)p + 1)); }
+static inline uint64_t vector_fold(vector a) {
+    return (uint64_t)_mm256_extract_epi64(a, 0) ^ (uint64_t)_mm256_extract_epi64(a, 1) ^ (uint64_t)_mm256_extract_epi64(a, 2) ^ (uint64_t)_mm256_extract_epi64(a, 3);
 }
-
-#define READ(name, streams, ahead, level) static uint64_t read_##name(const void *from, size_t bytes) { return read_streams(from, bytes, streams, ahead, level); }
-READ_PATTERNS(READ)
-#undef READ
+#include "perf/peaks_read.h"
 
 static void avx2_copy(void *to, const void *from, size_t bytes) {
     const char *p = from;
     char *q = to;
     for (const char *end = p + bytes; p < end; p += 128, q += 128) {
-        _mm_prefetch(p + COPY_AHEAD_BYTES, _MM_HINT_T0);
-        _mm_prefetch(p + COPY_AHEAD_BYTES + 64, _MM_HINT_T0);
+        _mm_prefetch(p + STREAM_AHEAD_BYTES, _MM_HINT_T0);
+        _mm_prefetch(p + STREAM_AHEAD_BYTES + 64, _MM_HINT_T0);
 #define MOVE(i) const __m256i v##i = _mm256_load_si256((const __m256i *)p + i);
         MOVE(0) MOVE(1) MOVE(2) MOVE(3)
 #undef MOVE
@@ -81,6 +65,5 @@ static double avx2_int8(uint64_t rounds) {
 }
 
 const peak_loops peak_loops_avx2 = {
-    .isa = "avx2", .needs = "avx2 fma", 
-    .read = { [READ_one] = read_one, [READ_four] = read_four, [READ_eight] = read_eight }, .copy = avx2_copy, .peak = { [PEAK_f32] = avx2_f32, [PEAK_int8] = avx2_int8 },
+    .isa = "avx2", .needs = "avx2 fma", .read = READ_LOOPS, .copy = avx2_copy, .peak = { [PEAK_f32] = avx2_f32, [PEAK_int8] = avx2_int8 },
 };

@@ -4,34 +4,18 @@
 
 #define TWENTY(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)
 
-/* The loop over streams is unrolled, so that each has a sum in a register. */
-static inline __attribute__((always_inline)) uint64_t read_streams(const char *p, size_t bytes, size_t streams, size_t ahead, int level) {
-    enum { SUMS = 8 };
-    __m512i sum[SUMS];
-    const size_t part = bytes / streams, lines = SUMS / streams;
-    for (int i = 0; i < SUMS; i++) sum[i] = _mm512_setzero_si512();
-    for (const char *end = p + part; p < end; p += 64 * lines) {
-#pragma GCC unroll 8
-        for (size_t i = 0; i < SUMS; i++) {
-            const char *line = p + i / lines * part + i % lines * 64;
-            if (level == 1) _mm_prefetch(line + ahead, _MM_HINT_T0);
-            else            _mm_prefetch(line + ahead, _MM_HINT_T1);
-            sum[i] = _mm512_xor_si512(sum[i], _mm512_load_si512(line));
-        }
-    }
-    for (int i = 1; i < SUMS; i++) sum[0] = _mm512_xor_si512(sum[0], sum[i]);
-    return (uint64_t)_mm512_reduce_add_epi64(sum[0]);
-}
-
-#define READ(name, streams, ahead, level) static uint64_t read_##name(const void *from, size_t bytes) { return read_streams(from, bytes, streams, ahead, level); }
-READ_PATTERNS(READ)
-#undef READ
+typedef __m512i vector;
+static inline vector vector_zero(void) { return _mm512_setzero_si512(); }
+static inline vector vector_xor(vector a, vector b) { return _mm512_xor_si512(a, b); }
+static inline vector vector_line(const char *p) { return _mm512_load_si512(p); }
+static inline uint64_t vector_fold(vector a) { return (uint64_t)_mm512_reduce_add_epi64(a); }
+#include "perf/peaks_read.h"
 
 static void avx512_copy(void *to, const void *from, size_t bytes) {
     const char *p = from;
     char *q = to;
     for (const char *end = p + bytes; p < end; p += 256, q += 256) {
-#define MOVE(i) _mm_prefetch(p + COPY_AHEAD_BYTES + 64 * i, _MM_HINT_T0); const __m512i v##i = _mm512_load_si512((const __m512i *)p + i);
+#define MOVE(i) _mm_prefetch(p + STREAM_AHEAD_BYTES + 64 * i, _MM_HINT_T0); const __m512i v##i = _mm512_load_si512((const __m512i *)p + i);
         MOVE(0) MOVE(1) MOVE(2) MOVE(3)
 #undef MOVE
 #define STORE(i) _mm512_stream_si512((__m512i *)q + i, v##i);
@@ -77,6 +61,6 @@ static double avx512_int8(uint64_t rounds) {
 }
 
 const peak_loops peak_loops_avx512 = {
-    .isa = "avx512", .needs = "avx512f avx512bw avx512vl avx512_vnni", .read = { [READ_one] = read_one, [READ_four] = read_four, [READ_eight] = read_eight }, .copy = avx512_copy,
+    .isa = "avx512", .needs = "avx512f avx512bw avx512vl avx512_vnni", .read = READ_LOOPS, .copy = avx512_copy,
     .peak = { [PEAK_f32] = avx512_f32, [PEAK_int8] = avx512_int8 },
 };

@@ -7,7 +7,7 @@ static uint64_t plain_read(const void *from, size_t bytes) {
     uint64_t sum[8] = {0};
     for (size_t at = 0; at < bytes; at += 64) {
         uint64_t v[8];
-        __builtin_prefetch(p + at + COPY_AHEAD_BYTES, 0, 3);
+        __builtin_prefetch(p + at + STREAM_AHEAD_BYTES, 0, 3);
         memcpy(v, p + at, sizeof v);
         for (int i = 0; i < 8; i++) sum[i] ^= v[i];
     }

@@ -20,14 +20,6 @@ static const double CHOOSE_SECONDS = 0.002;
 
 double probe_median(const probe_samples *s) { return statistics_median(s->sample, (size_t)s->n); }
 
-/* The best loops of this machine that can read. */
-static const peak_loops *reader(void) {
-    size_t n;
-    const peak_loops *const *all = peaks_of(machine_here(), &n);
-    while (!all[n - 1]->copy) n--;
-    return all[n - 1];
-}
-
 /* What a thread remembers between steps; a line each, so that they do not disturb one another. */
 typedef struct { _Alignas(LINE) size_t at; uint64_t sum; } thread_state;
 
@@ -93,13 +85,13 @@ static double read_step(void *user, uint32_t rank) {
 }
 
 int probe_read(const probe_memory *m, double seconds, int n_samples, probe_samples *out, error *err) {
-    probe p = { .loops = reader(), .data = m->data, .stride_bytes = m->stride_bytes, .part_bytes = m->part_bytes, .pattern = m->pattern };
+    probe p = { .loops = peaks_reader(machine_here()), .data = m->data, .stride_bytes = m->stride_bytes, .part_bytes = m->part_bytes, .pattern = m->pattern };
     return measure(&p, m->n_threads, seconds, n_samples, read_step, out, err);
 }
 
 /* In turns, so that whatever the machine does meanwhile meets all. */
 int probe_choose_pattern(probe_memory *m, error *err) {
-    const peak_loops *loops = reader();
+    const peak_loops *loops = peaks_reader(machine_here());
     double sample[READ_COUNT][CHOOSE_ROUNDS];
     for (int round = 0; round < CHOOSE_ROUNDS; round++)
         for (m->pattern = 0; m->pattern < READ_COUNT; m->pattern++) {
@@ -145,7 +137,7 @@ static double copy_step(void *user, uint32_t rank) {
 }
 
 int probe_copy(const probe_memory *m, double seconds, int n_samples, probe_samples *out, error *err) {
-    probe p = { .loops = reader(), .data = m->data, .stride_bytes = m->stride_bytes, .part_bytes = m->part_bytes };
+    probe p = { .loops = peaks_reader(machine_here()), .data = m->data, .stride_bytes = m->stride_bytes, .part_bytes = m->part_bytes };
     return measure(&p, m->n_threads, seconds, n_samples, copy_step, out, err);
 }
 
@@ -161,7 +153,7 @@ int probe_cache(int n_threads, size_t bytes, double seconds, int n_samples, prob
     m.data = memory_map((size_t)n_threads * bytes);
     if (!m.data) return fail_memory(err, (size_t)n_threads * bytes, "a probe of a cache's bandwidth");
     int code = touch_all(&m, 0, err);
-    probe p = { .loops = reader(), .data = m.data, .stride_bytes = bytes, .part_bytes = bytes };
+    probe p = { .loops = peaks_reader(machine_here()), .data = m.data, .stride_bytes = bytes, .part_bytes = bytes };
     if (!code) code = measure(&p, n_threads, seconds, n_samples, cache_step, out, err);
     memory_unmap(m.data, (size_t)n_threads * bytes);
     return code;

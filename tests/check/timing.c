@@ -65,13 +65,6 @@ typedef struct {
     struct { _Alignas(64) size_t at; uint64_t sum; } thread[MOST_THREADS];
 } ceiling;
 
-static const peak_loops *best_reader(void) {
-    size_t n;
-    const peak_loops *const *all = peaks_of(machine_here(), &n);
-    while (!all[n - 1]->copy) n--;
-    return all[n - 1];
-}
-
 static double read_step(void *user, uint32_t rank) {
     ceiling *c = user;
     size_t *at = &c->thread[rank].at;
@@ -106,7 +99,7 @@ static double peak_step(void *user, uint32_t rank) {
 
 static double memory_rate(const timing *t, timing_source source) {
     static rate_step *const steps[] = { [FROM_MEMORY] = read_step, [FROM_MEMORY_TO_MEMORY] = copy_step, [FROM_CACHE] = cache_step };
-    ceiling c = { .t = t, .loops = best_reader() };
+    ceiling c = { .t = t, .loops = peaks_reader(machine_here()) };
     kernels_choose(&c.best, NULL, NULL);
     return rate(t, steps[source], &c);
 }
