@@ -69,7 +69,12 @@ static void attend_page(const attention_call *c, const attention_task *t, uint32
 
 static void write_task(const attention_call *c, const attention_task *t, const attend_state *state) {
     const backend *b = c->b;
-    const uint32_t size = b->plan->kv.v_size;
+    const uint32_t size = b->plan->kv.v_size, n = t->n_tokens * c->group;
+    if (hands_on(b, c->s)) {
+        for (uint32_t i = 0; i < n; i++) b->kernels->attend.finish(state->out + i * state->out_stride, state, i, size);
+        hand_on(b, c->s, t->row, t->n_tokens, (size_t)t->head * c->group * size, (size_t)c->group * size, state->out);
+        return;
+    }
     for (uint32_t i = 0; i < t->n_tokens; i++)
         for (uint32_t g = 0; g < c->group; g++)
             b->kernels->attend.finish(value_row(b, c->s->out[0], t->row + i) + (size_t)(t->head * c->group + g) * size, state, i * c->group + g, size);

@@ -11,7 +11,7 @@ typedef struct { float *x, *row; uint8_t *prepared, *panel; float y[PANEL_ROWS];
 
 static void try_kernels(const cpu_kernels *k, const panel_matrix *m, const void *panel, trial *t) {
     const panel_section s = panel_section_at(&m->layout, 0);
-    k->rows.prepare[m->kind](t->prepared, t->x, s.n);
+    k->rows.prepare[m->kind](t->prepared, 0, t->x, 1, s.n);
     const activations x = { t->prepared, kernels_activation_bytes(k, m->kind, s.n), s.n };
     k->matmul[m->panel][m->kind](&(matmul_args){ .w = panel, .panels = 1, .panel_stride = s.bytes, .x = &x, .tokens = 1, .y = t->y, .ldy = PANEL_ROWS });
 }

@@ -111,13 +111,13 @@ static int new_values(backend *b, error *err) {
     return b->token && b->position && b->part_of && b->output_row ? 0 : fail_memory(err, rows * 16, "the batch");
 }
 
-/* The bytes that one token's activations take in the form `kind`, for the widest input that any step wants so; and all forms of one step. */
+/* The bytes that one token's activations take in the form `kind`, for the widest input that any step prepares so; and all forms of one step. */
 static size_t widest_activation(const backend *b, int kind, bool all_kinds) {
     size_t most = 0;
     for (size_t i = 0; i < b->plan->n_steps; i++) {
         size_t bytes = 0;
         for (int k = 0; k < ACTIVATION_COUNT; k++)
-            if (b->linear[i].kinds[k] && (all_kinds || k == kind))
+            if (b->linear[i].kinds[k] && !b->link[i].input_ready && (all_kinds || k == kind))
                 bytes += round_up_size(kernels_activation_bytes(b->kernels, (activation_kind)k, b->linear[i].matrix[0].source->n), 64);
         if (bytes > most) most = bytes;
     }
@@ -160,13 +160,9 @@ static int new_scratch(backend *b, error *err) {
     for (int kind = 0; all && kind < ACTIVATION_COUNT; kind++)
         all = (b->prepared[kind] = new_aligned(b, b->options.max_tokens * widest_activation(b, kind, false))) != NULL;
     size_t handed_on = 0;
-    for (size_t i = 0; i < b->plan->n_steps; i++) {
-        const panel_linear *l = &b->linear[i];
-        if (!l->input_ready) continue;
-        const size_t bytes = round_up_size(kernels_activation_bytes(b->kernels, l->matrix[0].kind, l->matrix[0].source->n), 64);
-        if (bytes > handed_on) handed_on = bytes;
-    }
-    all = all && (b->handed_on = new_aligned(b, TUNING_MOST_OWN_ROWS * handed_on)) != NULL;
+    for (size_t i = 0; i < b->plan->n_steps; i++)
+        if (b->link[i].token_bytes > handed_on) handed_on = b->link[i].token_bytes;
+    all = all && (b->handed_on = new_aligned(b, b->options.max_tokens * handed_on)) != NULL;
     return all ? 0 : fail_memory(err, b->options.max_tokens * widest_activation(b, 0, true), "working memory");
 }
 
@@ -191,7 +187,7 @@ static int cpu_bind(backend *b, const plan *p, const weights *w, error *err) {
     if (!code) code = copy_vectors(b, err);
     if (!code) code = pack_weights(b, err);
     if (!code) code = tuning_bind(b, err);
-    if (!code) link_steps(b);
+    if (!code) code = link_steps(b, err);
     if (!code) code = check_kernels(b, err);
     if (!code) code = new_values(b, err);
     if (!code) code = new_scratch(b, err);

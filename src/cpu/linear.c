@@ -3,7 +3,6 @@
  * Work is cut three ways: threads own ranges of panels, and each passes in chunks of panels and blocks of tokens, so that the
  * epilogue finds the results in the cache. No cut changes a bit. */
 #include "cpu/state.h"
-#include "plan/uses.h"
 #include <assert.h>
 #include <string.h>
 
@@ -33,7 +32,7 @@ static void prepare_row(const linear_call *c, uint32_t row, uint8_t *const to[AC
         x = c->scratch->row;
     }
     for (int kind = 0; kind < ACTIVATION_COUNT; kind++)
-        if (c->l->kinds[kind]) b->kernels->rows.prepare[kind](to[kind] + row * c->token_bytes[kind], x, n);
+        if (c->l->kinds[kind]) b->kernels->rows.prepare[kind](to[kind] + row * c->token_bytes[kind], 0, x, 1, n);
 }
 
 /* A few rows: each thread prepares what it needs itself, which costs less than waiting, and a GLU's result is handed on prepared. Many rows
@@ -43,7 +42,7 @@ static bool few_rows(const linear_call *c) { return c->rows <= c->b->tuning.own_
 static void prologue(linear_call *c, uint32_t thread) {
     backend *b = c->b;
     const size_t n = b->plan->value[c->s->in[0]].width;
-    const bool own = few_rows(c), ready = own && c->l->input_ready;
+    const bool own = few_rows(c), ready = link_of(b, c->s)->input_ready;
     uint8_t *to[ACTIVATION_COUNT] = {0}, *free_bytes = c->scratch->prepared;
     for (int kind = 0; kind < ACTIVATION_COUNT; kind++) {
         if (!c->l->kinds[kind]) continue;
@@ -92,6 +91,8 @@ static void multiply(const linear_call *c, const piece *p, unsigned matrix, bool
 
 /* --- epilogue --- */
 
+enum { HANDED_ON_AT_ONCE = 512 };      /* values */
+
 static void write_result(const linear_call *c, const piece *p, uint32_t row, float *y) {
     const backend *b = c->b;
     const step *s = c->s;
@@ -123,17 +124,16 @@ static void finish_heads(const linear_call *c, const piece *p, uint32_t row, flo
     else write_result(c, p, row, y);
 }
 
-/* Rows of activation(gate) * up become activations of the next step: rows of n values one behind the other first, in place, for a row is shorter
- * than the two that it is made of; then their units, which are no longer, in the room behind them. */
-static void hand_on(const linear_call *c, const piece *p, glu_fn *glu, const float *gate, const float *up, size_t stride) {
-    const backend *b = c->b;
-    const activation_kind kind = c->l->output_kind;
-    const size_t n = (size_t)p->panels * PANEL_ROWS, width = b->plan->value[c->s->out[0]].width;
-    const size_t bytes = kernels_activation_bytes(b->kernels, kind, n), token_bytes = round_up_size(kernels_activation_bytes(b->kernels, kind, width), 64);
-    uint8_t *units = (uint8_t *)(p->y + p->rows * n), *to = b->handed_on + kernels_activation_bytes(b->kernels, kind, (size_t)p->panel * PANEL_ROWS);
-    for (uint32_t r = 0; r < p->rows; r++) glu(p->y + r * n, gate + r * p->ldy, up + r * p->ldy, p->panels, stride);
-    b->kernels->rows.prepare[kind](units, p->y, p->rows * n);
-    for (uint32_t r = 0; r < p->rows; r++) memcpy(to + (p->row + r) * token_bytes, units + r * bytes, bytes);
+/* Rows of activation(gate) * up, some at once while they are in the first-level cache. They are written over what the kernel left of the piece's
+ * first rows, which has been read by then: a row is shorter than the two that it is made of. */
+static void hand_on_glu(const linear_call *c, const piece *p, glu_fn *glu, const float *gate, const float *up, size_t stride) {
+    const size_t n = (size_t)p->panels * PANEL_ROWS;
+    const uint32_t at_once = n < HANDED_ON_AT_ONCE ? (uint32_t)(HANDED_ON_AT_ONCE / n) : 1;
+    for (uint32_t row = 0; row < p->rows; row += at_once) {
+        const uint32_t rows = p->rows - row < at_once ? p->rows - row : at_once;
+        for (uint32_t r = 0; r < rows; r++) glu(p->y + r * n, gate + (row + r) * p->ldy, up + (row + r) * p->ldy, p->panels, stride);
+        hand_on(c->b, c->s, p->row + row, rows, (size_t)p->panel * PANEL_ROWS, n, p->y);
+    }
 }
 
 static void finish_glu(const linear_call *c, const piece *p) {
@@ -142,7 +142,7 @@ static void finish_glu(const linear_call *c, const piece *p) {
     glu_fn *glu = c->s->glu == GLU_SILU ? b->kernels->rows.glu_silu : b->kernels->rows.glu_gelu;
     const float *up = p->y + (alternate ? PANEL_ROWS : (size_t)p->panels * PANEL_ROWS);
     const size_t stride = alternate ? 2 * PANEL_ROWS : PANEL_ROWS;
-    if (c->l->output_kind != ACTIVATION_COUNT && few_rows(c)) { hand_on(c, p, glu, p->y, up, stride); return; }
+    if (hands_on(b, c->s)) { hand_on_glu(c, p, glu, p->y, up, stride); return; }
     for (uint32_t r = 0; r < p->rows; r++)
         glu(value_row(b, c->s->out[0], p->row + r) + (size_t)p->panel * PANEL_ROWS, p->y + r * p->ldy, up + r * p->ldy, p->panels, stride);
 }
@@ -221,40 +221,5 @@ void run_linear(backend *b, const step *s, uint32_t thread) {
                 do_piece(&c, (piece){ .matrix = m, .panel = p, .panels = panels, .row = row, .rows = rows });
             }
         }
-    }
-}
-
-/* --- results handed on --- */
-
-/* The only step that reads what step `writer` leaves in v, before another one writes v (each layer does), or NULL. */
-static const step *only_reader(const plan *p, size_t writer, value_id v) {
-    const step *reader = NULL;
-    for (size_t i = writer + 1; i < p->n_steps; i++) {
-        const step *s = &p->step[i];
-        if (step_reads(s, v)) {
-            if (reader) return NULL;
-            reader = s;
-        }
-        if (step_writes(s, v)) break;
-    }
-    return reader;
-}
-
-void link_steps(backend *b) {
-    const plan *p = b->plan;
-    for (size_t i = 0; i < p->n_steps; i++) b->linear[i].output_kind = ACTIVATION_COUNT;
-    for (size_t i = 0; i < p->n_steps; i++) {
-        const step *s = &p->step[i];
-        if (s->kind != STEP_linear || s->glu == GLU_NONE || p->value[s->out[0]].width % UNIT) continue;
-        const step *next = only_reader(p, i, s->out[0]);
-        if (!next || next->kind != STEP_linear || next->norm != NONE || next->in[0] != s->out[0]) continue;
-        panel_linear *reader = &b->linear[next - p->step];
-        const activation_kind kind = reader->matrix[0].kind;
-        if (kind != ACTIVATION_INT8 && kind != ACTIVATION_INT24) continue;      /* the others gain nothing */
-        bool alike = true;
-        for (unsigned m = 1; m < reader->n; m++) alike = alike && reader->matrix[m].kind == kind;
-        if (!alike) continue;
-        b->linear[i].output_kind = kind;
-        reader->input_ready = true;
     }
 }

@@ -10,8 +10,9 @@
 typedef void glu_fn(float *out, const float *gate, const float *up, size_t groups, size_t stride);
 
 typedef struct {
-    /* One row into the form that a matrix wants: to holds kernels_activation_bytes(n). By activation_kind. */
-    void (*prepare[4])(void *to, const float *x, size_t n);
+    /* Rows of n values into the form that a matrix wants, by activation_kind: row r's kernels_activation_bytes(n) at to + r * row_bytes. Of several
+     * rows n is a multiple of UNIT, and they follow each other in x. */
+    void (*prepare[4])(void *to, size_t row_bytes, const float *x, size_t rows, size_t n);
 
     /* out = [add +] weight * x / sqrt(mean of x^2 + eps); add may be NULL; out may be x or add. weight is padded as a row. */
     void (*norm)(float *out, const float *x, const float *weight, const float *add, size_t n, float eps);

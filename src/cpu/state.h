@@ -26,9 +26,14 @@ typedef struct {
     bool         kinds[ACTIVATION_COUNT];   /* the forms of the input that are wanted */
     uint32_t     granule;           /* panels that belong together */
     uint64_t     granules;          /* of all matrices; of one of the two where they alternate */
-    activation_kind output_kind;    /* the form that a GLU's result of a few rows is brought into at once, for the only step that reads it; ACTIVATION_COUNT: none */
-    bool         input_ready;       /* then: its input is in that form already */
 } panel_linear;
+
+/* What a step hands on to the next one. */
+typedef struct {
+    activation_kind output_kind;    /* the form that its result is brought into at once; ACTIVATION_COUNT: none, it is a value of the plan */
+    size_t          token_bytes;    /* of a token's result in that form */
+    bool            input_ready;    /* its input is what the step before it handed on */
+} step_link;
 
 /* Per thread; nothing of it is read by another thread. */
 typedef struct {
@@ -51,6 +56,7 @@ struct backend {
     const plan        *plan;
     const weights     *weights;
     panel_linear      *linear;      /* [n_steps]; n is 0 for steps that are no linear */
+    step_link         *link;        /* [n_steps] */
     float            **vector;      /* [n_tensors] vectors of the plan as padded rows; NULL for matrices */
     double           **frequency;   /* [n_ropes][n_rotated / 2] */
     uint8_t           *packed;      /* all panels, but those that a packed file has */
@@ -60,7 +66,7 @@ struct backend {
     size_t            *value_stride;
     float            **cosine, **sine;      /* [n_ropes]: [max_tokens][n_rotated / 2] of the batch's positions */
     uint8_t           *prepared[ACTIVATION_COUNT];      /* activations of a batch, prepared by all threads together */
-    uint8_t           *handed_on;   /* activations that a step made of its result for the next one: while it still reads its own input */
+    uint8_t           *handed_on;   /* activations that a step made of its result for the next one */
     size_t             widest;      /* the widest value, padded */
     size_t             panels_room; /* bytes of thread_scratch.panels */
 
@@ -111,8 +117,13 @@ void pack_plain(const panel_matrix *m, uint32_t panel, const panel_section *sect
 /* canary.c: RIDGE_E_INTERNAL where a kernel or packer that will be used is wrong. */
 int check_kernels(const backend *b, error *err);
 
-/* linear.c: finds the steps that hand their results on in the form that the next one wants. */
-void link_steps(backend *b);
+/* handing_on.c: finds the steps that hand their results on in the form that the next one wants. */
+int link_steps(backend *b, error *err);
+static inline const step_link *link_of(const backend *b, const step *s) { return &b->link[s - b->plan->step]; }
+static inline bool hands_on(const backend *b, const step *s) { return link_of(b, s)->output_kind != ACTIVATION_COUNT; }
+
+/* Values [first, first + n) of the step's result, whole units, for rows [row, row + rows): x is [rows][n]. */
+void hand_on(const backend *b, const step *s, uint32_t row, uint32_t rows, size_t first, size_t n, const float *x);
 
 /* Each runs one step on one thread of the team; all threads call it; the caller passes a barrier behind it. */
 void run_linear(backend *b, const step *s, uint32_t thread);

@@ -153,22 +153,28 @@ static void check_pair(format_id file, format_id panel, activation_kind kind) {
     printf("%-5s %-5s %-5s scalar off by %.1e of the sum of magnitudes at most\n", formats[file].name, formats[panel].name, kind_names[kind], worst);
 }
 
-/* Records of whole rows, from every ISA, are those of the definition; among the values many that are their unit's largest. */
+/* Records of whole rows, from every ISA, are those of the definition; among the values many that are their unit's largest. One by one, and rows of
+ * whole units some at a time, with a gap between their records that stays as it was. */
 static void check_prepare(size_t n) {
     static const activation_kind kinds[] = { ACTIVATION_INT8, ACTIVATION_INT24 };
-    enum { TOKENS = 400 };
+    enum { TOKENS = 400, GAP = 64 };
+    static const char untouched[GAP] = {0};
     random_tokens x;
     random_tokens_new(&x, TOKENS, n);
-    const size_t padded = (n + UNIT - 1) / UNIT * UNIT;
+    const size_t padded = (n + UNIT - 1) / UNIT * UNIT, at_once = n % UNIT ? 1 : 7;
     for (size_t i = 0; i < kernels_all_n; i++)
         for (int j = 0; j < 2 && kernels_all[i]->supported(); j++) {
             const activations want = tokens_for(&x, kernels_all[i], kinds[j]);
-            char *got = memory_new_aligned(want.token_bytes);
+            const size_t row_bytes = want.token_bytes + GAP;
+            char *got = memory_new_aligned(row_bytes * at_once);
             if (!got) exit(1);
+            memset(got, 0, row_bytes * at_once);
             for (size_t t = 0; t < TOKENS; t++) {
-                kernels_all[i]->rows.prepare[kinds[j]](got, x.plain[ACTIVATION_F32] + t * padded, n);
-                if (!memcmp(got, (const char *)want.data + t * want.token_bytes, want.token_bytes)) continue;
-                printf("FAILED: preparing %zu values as %s, %s\n", n, kind_names[kinds[j]], kernels_all[i]->name);
+                const size_t row = t % at_once, rows = TOKENS - t < at_once ? TOKENS - t : at_once;
+                if (!row) kernels_all[i]->rows.prepare[kinds[j]](got, row_bytes, x.plain[ACTIVATION_F32] + t * padded, rows, n);
+                if (!memcmp(got + row * row_bytes, (const char *)want.data + t * want.token_bytes, want.token_bytes)
+                    && !memcmp(got + row * row_bytes + want.token_bytes, untouched, GAP)) continue;
+                printf("FAILED: preparing %zu values of %zu rows as %s, %s\n", n, rows, kind_names[kinds[j]], kernels_all[i]->name);
                 failures++;
                 break;
             }
@@ -245,6 +251,8 @@ int main(int argc, char **argv) {
     const uint32_t mode = kernels_enter_thread();
     choosing_refuses_what_is_not_there();
     check_prepare(40);
+    check_prepare(64);
+    check_prepare(96);
     check_prepare(16 * UNIT + 64);
     check_halves("f16", 0x7bff, f32_to_f16, f16_to_f32, false);
     check_halves("bf16", 0x7f7f, f32_to_bf16, bf16_to_f32, true);

@@ -15,10 +15,10 @@ typedef struct {
 
 /*    id                 name                 bytes of a value   one call: k, on the rows s */
 #define ROW_KERNELS(X)                                                                                      \
-    X(prepare_int8,      "prepare int8",      4 + 2,             k->prepare[ACTIVATION_INT8](s->prepared, s->x, N))      \
-    X(prepare_int24,     "prepare int24",     4 + 4,             k->prepare[ACTIVATION_INT24](s->prepared, s->x, N))     \
-    X(prepare_bf16,      "prepare bf16",      4 + 4,             k->prepare[ACTIVATION_BF16](s->prepared, s->x, N))      \
-    X(prepare_f32,       "prepare f32",       4 + 4,             k->prepare[ACTIVATION_F32](s->prepared, s->x, N))       \
+    X(prepare_int8,      "prepare int8",      4 + 2,             k->prepare[ACTIVATION_INT8](s->prepared, 0, s->x, 1, N))\
+    X(prepare_int24,     "prepare int24",     4 + 4,             k->prepare[ACTIVATION_INT24](s->prepared, 0, s->x, 1, N))\
+    X(prepare_bf16,      "prepare bf16",      4 + 4,             k->prepare[ACTIVATION_BF16](s->prepared, 0, s->x, 1, N))\
+    X(prepare_f32,       "prepare f32",       4 + 4,             k->prepare[ACTIVATION_F32](s->prepared, 0, s->x, 1, N)) \
     X(norm,              "norm",              8 + 4,             k->norm(s->out, s->x, s->weight, NULL, N, 1e-5f))       \
     X(norm_add,          "norm and add",      12 + 4,            k->norm(s->out, s->x, s->weight, s->y, N, 1e-5f))       \
     X(head_norm,         "head norm",         4 + 4,             k->head_norm(s->out, s->weight, N / HEAD, HEAD, 1e-5f)) \
