@@ -75,7 +75,7 @@ WORD ints   ints_unzip(ints a)                      { uint16_t v[2][16]; ROWS { 
 
 /* What rows and attention need beyond that. */
 enum { MOST_COLUMNS = 1 };                                      /* panels that one token works on side by side, at most */
-enum { ATTEND_TILE_QUERIES = 1, ATTEND_TILE_VECTORS = 1 };      /* a tile of attention: queries x vectors of positions or dimensions */
+enum { ATTEND_TILE_QUERIES = 1, ATTEND_TILE_VECTORS = 1, SOFTEN_QUERIES = 1 };      /* a tile of attention: queries x vectors of positions or dimensions */
 /* To the nearest integer, ties to even; what does not fit (and NaN) becomes INT32_MIN. */
 WORD ints   ints_round(floats a)                    { ints i; ROWS i.v[r] = fabsf(a.v[r]) < 0x1p31f ? (int32_t)rintf(a.v[r]) : INT32_MIN; return i; }
 WORD ints   ints_of_bits(floats a)                  { ints b; memcpy(&b, &a, sizeof b); return b; }
