@@ -3,10 +3,31 @@
 #include "cpu/state.h"
 #include "plan/uses.h"
 
+static uint8_t *place_of(const backend *b, const step_link *link, uint32_t row, size_t first) {
+    return b->handed_on + row * link->token_bytes + kernels_activation_bytes(b->kernels, link->output_kind, first);
+}
+
 void hand_on(const backend *b, const step *s, uint32_t row, uint32_t rows, size_t first, size_t n, const float *x) {
     const step_link *link = link_of(b, s);
-    uint8_t *to = b->handed_on + row * link->token_bytes + kernels_activation_bytes(b->kernels, link->output_kind, first);
-    b->kernels->rows.prepare[link->output_kind](to, link->token_bytes, x, rows, n);
+    b->kernels->rows.prepare[link->output_kind](place_of(b, link, row, first), link->token_bytes, x, rows, n);
+}
+
+/* As an instruction, because compilers make an ordinary prefetch of their builtin unless they may assume a processor of after 2014; older ones
+ * take it as no operation. */
+static inline void ask_to_write(const uint8_t *p) {
+#ifdef __x86_64__
+    __asm__ volatile("prefetchw %0" : : "m"(*p));
+#else
+    __builtin_prefetch(p, 1);
+#endif
+}
+
+void hand_on_soon(const backend *b, const step *s, uint32_t row, uint32_t rows, size_t first, size_t n) {
+    const step_link *link = link_of(b, s);
+    const size_t bytes = kernels_activation_bytes(b->kernels, link->output_kind, n);
+    const uint8_t *to = place_of(b, link, row, first);
+    for (uint32_t r = 0; r < rows; r++, to += link->token_bytes)
+        for (size_t i = 0; i < bytes; i += 64) ask_to_write(to + i);
 }
 
 /* Whether nothing else reads what step `writer` leaves in v, before another one writes v (each layer does). */
@@ -18,8 +39,8 @@ static bool only_next_reads(const plan *p, size_t writer, value_id v) {
     return writer + 1 < p->n_steps;
 }
 
-/* Whether the step makes whole units at a time: a GLU as many as its pieces have pairs of panels, attention the heads that share a K and V, which then follow
- * each other without a gap. */
+/* Whether the step makes whole units at a time: a GLU as many as its pieces have pairs of panels, attention the heads that share a K and V, which then
+ * follow each other without a gap. */
 static bool makes_units(const plan *p, const step *s) {
     if (s->kind == STEP_linear) return s->glu != GLU_NONE && p->value[s->out[0]].width % UNIT == 0;
     return s->kind == STEP_attention && p->kv.v_size % 16 == 0 && s->n_heads / p->kv.n_heads * p->kv.v_size % UNIT == 0;

@@ -127,12 +127,13 @@ static void finish_heads(const linear_call *c, const piece *p, uint32_t row, flo
 /* Rows of activation(gate) * up, some at once while they are in the first-level cache. They are written over what the kernel left of the piece's
  * first rows, which has been read by then: a row is shorter than the two that it is made of. */
 static void hand_on_glu(const linear_call *c, const piece *p, glu_fn *glu, const float *gate, const float *up, size_t stride) {
-    const size_t n = (size_t)p->panels * PANEL_ROWS;
+    const size_t first = (size_t)p->panel * PANEL_ROWS, n = (size_t)p->panels * PANEL_ROWS;
     const uint32_t at_once = n < HANDED_ON_AT_ONCE ? (uint32_t)(HANDED_ON_AT_ONCE / n) : 1;
     for (uint32_t row = 0; row < p->rows; row += at_once) {
         const uint32_t rows = p->rows - row < at_once ? p->rows - row : at_once;
+        hand_on_soon(c->b, c->s, p->row + row, rows, first, n);
         for (uint32_t r = 0; r < rows; r++) glu(p->y + r * n, gate + (row + r) * p->ldy, up + (row + r) * p->ldy, p->panels, stride);
-        hand_on(c->b, c->s, p->row + row, rows, (size_t)p->panel * PANEL_ROWS, n, p->y);
+        hand_on(c->b, c->s, p->row + row, rows, first, n, p->y);
     }
 }
 

@@ -124,6 +124,8 @@ static inline bool hands_on(const backend *b, const step *s) { return link_of(b,
 
 /* Values [first, first + n) of the step's result, whole units, for rows [row, row + rows): x is [rows][n]. */
 void hand_on(const backend *b, const step *s, uint32_t row, uint32_t rows, size_t first, size_t n, const float *x);
+/* Asks for the cache lines that hand_on will write: other threads read them last, and on another die a store waits for them. */
+void hand_on_soon(const backend *b, const step *s, uint32_t row, uint32_t rows, size_t first, size_t n);
 
 /* Each runs one step on one thread of the team; all threads call it; the caller passes a barrier behind it. */
 void run_linear(backend *b, const step *s, uint32_t thread);
