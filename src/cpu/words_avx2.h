@@ -128,7 +128,8 @@ WORD ints   ints_unzip(ints a) {
 }
 
 enum { MOST_COLUMNS = 2 };
-enum { ATTEND_TILE_QUERIES = 2, ATTEND_TILE_VECTORS = 2, SOFTEN_QUERIES = 2 };
+enum { ATTEND_TILE_QUERIES = 2, ATTEND_TILE_VECTORS = 2 };
+enum { SOFTEN_QUERIES = 2 };
 WORD ints   ints_round(floats a)                    { ints r; BOTH r.h[i] = _mm256_cvtps_epi32(a.h[i]); return r; }
 WORD ints   ints_of_bits(floats a)                  { ints r; BOTH r.h[i] = _mm256_castps_si256(a.h[i]); return r; }
 WORD floats floats_of_bits(ints a)                  { floats r; BOTH r.h[i] = _mm256_castsi256_ps(a.h[i]); return r; }

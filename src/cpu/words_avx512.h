@@ -99,7 +99,8 @@ WORD ints   ints_unzip(ints a) {
 }
 
 enum { MOST_COLUMNS = 8 };
-enum { ATTEND_TILE_QUERIES = 6, ATTEND_TILE_VECTORS = 4, SOFTEN_QUERIES = 4 };
+enum { ATTEND_TILE_QUERIES = 6, ATTEND_TILE_VECTORS = 4 };
+enum { SOFTEN_QUERIES = 4 };
 WORD ints   ints_round(floats a)                    { return _mm512_cvtps_epi32(a); }
 WORD ints   ints_of_bits(floats a)                  { return _mm512_castps_si512(a); }
 WORD floats floats_of_bits(ints a)                  { return _mm512_castsi512_ps(a); }

@@ -75,7 +75,8 @@ WORD ints   ints_unzip(ints a)                      { uint16_t v[2][16]; ROWS { 
 
 /* What rows and attention need beyond that. */
 enum { MOST_COLUMNS = 1 };                                      /* panels that one token works on side by side, at most */
-enum { ATTEND_TILE_QUERIES = 1, ATTEND_TILE_VECTORS = 1, SOFTEN_QUERIES = 1 };      /* a tile of attention: queries x vectors of positions or dimensions */
+enum { ATTEND_TILE_QUERIES = 1, ATTEND_TILE_VECTORS = 1 };      /* a tile of attention: queries x vectors of positions or dimensions */
+enum { SOFTEN_QUERIES = 1 };                                    /* whose scores become weights together */
 /* To the nearest integer, ties to even; what does not fit (and NaN) becomes INT32_MIN. */
 WORD ints   ints_round(floats a)                    { ints i; ROWS i.v[r] = fabsf(a.v[r]) < 0x1p31f ? (int32_t)rintf(a.v[r]) : INT32_MIN; return i; }
 WORD ints   ints_of_bits(floats a)                  { ints b; memcpy(&b, &a, sizeof b); return b; }
@@ -94,7 +95,8 @@ WORD float  floats_most(floats a)                   { for (int h = 8; h; h /= 2)
 /* Lanes from .. to (inclusive) of a; `other` in all the rest. */
 WORD floats floats_keep(floats a, int from, int to, float other) { ROWS if (r < from || r > to) a.v[r] = other; return a; }
 WORD void   floats_store_f16(uint16_t *p, floats a) { ROWS p[r] = f32_to_f16(a.v[r]); }
-/* A row of bf16, as activations and attention keep it, BF16_BYTES a value: lanes k .. k + 15, given as bits whose lower halves are zero. */
+/* A row of bf16, as activations and attention keep it, BF16_BYTES a value: lanes k .. k + 15, given as bits whose lower halves are zero. Where an
+ * instruction rounds numbers to it, NATIVE_NEAREST_BF16 is defined, and store_nearest_bf16 (rows.inc) is a word. */
 enum { BF16_BYTES = 4 };
 WORD void   store_bf16(void *row, size_t k, ints bits) { memcpy((float *)row + k, &bits, sizeof bits); }
 /* s + the products of 16 x 2 bf16 and two values of such a row, the odd one first, each fma rounded. It takes DOT_STEPS, of which each
