@@ -50,6 +50,6 @@ typedef struct {
     void (*page)(const attend_args *a);
     /* into = into merged with the page that follows it, for n queries; max and sum of up to 15 more become anything. */
     void (*merge)(attend_state *into, const attend_state *page, uint32_t n_queries, uint32_t v_size);
-    /* out[i] = state.out[i] / state.sum: one query, v_size floats. */
+    /* out[i] = state.out[i] / state.sum: one query, v_size floats. out may be the query's own row of state.out. */
     void (*finish)(float *out, const attend_state *state, uint32_t query, uint32_t v_size);
 } attend_kernels;

@@ -35,14 +35,11 @@ static void prepare_row(const linear_call *c, uint32_t row, uint8_t *const to[AC
         if (c->l->kinds[kind]) b->kernels->rows.prepare[kind](to[kind] + row * c->token_bytes[kind], 0, x, 1, n);
 }
 
-/* A few rows: each thread prepares what it needs itself, which costs less than waiting, and a GLU's result is handed on prepared. Many rows
- * are shared out: handing them on would scatter a few units of each, which costs more than it saves. */
-static bool few_rows(const linear_call *c) { return c->rows <= c->b->tuning.own_rows; }
-
+/* A few rows: each thread prepares what it needs itself, which costs less than waiting. Many rows are shared out. */
 static void prologue(linear_call *c, uint32_t thread) {
     backend *b = c->b;
     const size_t n = b->plan->value[c->s->in[0]].width;
-    const bool own = few_rows(c), ready = link_of(b, c->s)->input_ready;
+    const bool own = c->rows <= b->tuning.own_rows, ready = link_of(b, c->s)->input_ready;
     uint8_t *to[ACTIVATION_COUNT] = {0}, *free_bytes = c->scratch->prepared;
     for (int kind = 0; kind < ACTIVATION_COUNT; kind++) {
         if (!c->l->kinds[kind]) continue;
