@@ -18,9 +18,9 @@ static rope_config phi3_rope(transformer *t, float *score_factor) {
               h->n_context, h->original_context, h->original_context);
         if (!b->error.code) b->plan->n_context_trained = h->original_context;
     }
-    if (h->scaling_attention != 1 && h->n_rotated != h->key_size && !b->error.code)
-        fail(&b->error, RIDGE_E_UNSUPPORTED, "%s.rope.scaling.attn_factor is %g, but only %u of %u values of a head are rotated; "
-             "Ridge knows the factor for heads that are rotated whole.", h->architecture, (double)h->scaling_attention, h->n_rotated, h->key_size);
+    if (h->scaling_attention != 1 && h->n_rotated != h->key_size)
+        transformer_refuse(t, "rope.scaling.attn_factor", "it is %g, but only %u of %u values of a head are rotated; Ridge knows the factor for heads "
+                           "that are rotated whole", (double)h->scaling_attention, h->n_rotated, h->key_size);
     *score_factor = h->scaling_attention * h->scaling_attention;
     return rope;
 }

@@ -32,21 +32,19 @@ static int add_entry(imatrix *m, gguf_string name, uint64_t n, error *err) {
     return 0;
 }
 
-/* values [n] as they are in the file, divided. */
-static int fill(const imatrix_entry *e, uint64_t from, const unsigned char *values, uint64_t n, float divisor, error *err) {
+/* Entries from `from` on: values [n], which lie in the file, divided. Returns the first that is no importance, or n. */
+static uint64_t fill(const imatrix_entry *e, uint64_t from, const unsigned char *values, uint64_t n, float divisor) {
     for (uint64_t i = 0; i < n; i++) {
         float x;
         memcpy(&x, values + i * sizeof x, sizeof x);
         x /= divisor;
-        if (!(x >= 0) || !isfinite(x)) {
-            char name[GGUF_NAME_TEXT];
-            return fail(err, RIDGE_E_BAD_FILE, "the importance of input %llu of tensor %s is %g, but must be finite and not negative",
-                        (unsigned long long)(from + i), gguf_name_text(e->name, name), (double)x);
-        }
         e->mean_square[from + i] = x;
+        if (!(x >= 0) || !isfinite(x)) return i;
     }
-    return 0;
+    return n;
 }
+
+#define NO_IMPORTANCE "the importance of input %llu is %g, but must be finite and not negative"
 
 /* ---- GGUF ---------------------------------------------------------------------------------------------------------- */
 
@@ -59,32 +57,37 @@ static bool stem(gguf_string name, const char *suffix, gguf_string *out) {
 }
 
 /* NAME.counts. */
-static int find_counts(const imatrix *m, gguf_string name, const gguf_tensor **out, error *err) {
-    char *text = memory_new(name.n + sizeof ".counts", 1), shown[GGUF_NAME_TEXT];
+static int find_counts(const imatrix *m, const gguf_tensor *sums, gguf_string name, const gguf_tensor **out, error *err) {
+    char *text = memory_new(name.n + sizeof ".counts", 1);
     if (!text) return fail_memory(err, name.n, "a tensor's name");
     memcpy(text, name.text, name.n);
     strcpy(text + name.n, ".counts");
     *out = gguf_find_tensor(m->file, text);
     memory_free(text);
-    return *out ? 0 : fail(err, RIDGE_E_BAD_FILE, "tensor %s has sums (.in_sum2), but no counts (.counts)", gguf_name_text(name, shown));
+    return *out ? 0 : gguf_fail_tensor(err, RIDGE_E_BAD_FILE, m->file, sums, "there are no counts (.counts) beside these sums");
 }
 
 static int read_sums(imatrix *m, const gguf_tensor *sums, gguf_string name, error *err) {
     const gguf_tensor *counts;
-    char shown[GGUF_NAME_TEXT];
-    int code = find_counts(m, name, &counts, err);
+    int code = find_counts(m, sums, name, &counts, err);
     if (code) return code;
     const uint64_t n = sums->bytes / sizeof(float), rows = counts->bytes / sizeof(float);
     if (sums->type != formats[FORMAT_f32].gguf_type || counts->type != formats[FORMAT_f32].gguf_type || !n || !rows || n % rows)
-        return fail(err, RIDGE_E_BAD_FILE, "tensor %s: sums and counts must be f32, as many sums for each count (there are %llu and %llu)",
-                    gguf_name_text(name, shown), (unsigned long long)n, (unsigned long long)rows);
+        return gguf_fail_tensor(err, RIDGE_E_BAD_FILE, m->file, sums, "sums and counts must be f32, as many sums for each count (there are %llu and %llu)",
+                                (unsigned long long)n, (unsigned long long)rows);
     code = add_entry(m, name, n, err);
+    const uint64_t row = n / rows;
     for (uint64_t r = 0; !code && r < rows; r++) {
         const imatrix_entry *e = &m->entry[m->n - 1];
         float count;
         memcpy(&count, counts->data + r * sizeof count, sizeof count);
-        if (count > 0) code = fill(e, r * (n / rows), sums->data + r * (n / rows) * sizeof(float), n / rows, count, err);
-        else for (uint64_t i = 0; i < n / rows; i++) e->mean_square[r * (n / rows) + i] = 1;       /* an expert that no token chose: all alike */
+        if (count > 0) {
+            const uint64_t done = fill(e, r * row, sums->data + r * row * sizeof(float), row, count);
+            if (done < row) code = gguf_fail_tensor(err, RIDGE_E_BAD_FILE, m->file, sums, NO_IMPORTANCE, (unsigned long long)(r * row + done),
+                                                    (double)e->mean_square[r * row + done]);
+        } else {
+            for (uint64_t i = 0; i < row; i++) e->mean_square[r * row + i] = 1;         /* an expert that no token chose: all alike */
+        }
     }
     return code;
 }
@@ -100,10 +103,13 @@ static int open_gguf(imatrix *m, const char *path, error *err) {
     const gguf_value *datasets = gguf_find(m->file, "imatrix.datasets");
     if (datasets && datasets->is_array && datasets->type == GGUF_STRING) gguf_next_string(datasets, &cursor, &m->dataset);
     if (type.n == 7 && !memcmp(type.text, "imatrix", 7)) return 0;
-    code = fail(err, RIDGE_E_BAD_FILE, "this GGUF file is no importance matrix: its general.type is \"%.*s\"", (int)(type.n < 40 ? type.n : 40), type.text);
-    return gguf_fail_in_file(err, code, path);
+    const gguf_value *v = gguf_find(m->file, "general.type");
+    if (!v) return gguf_fail(err, RIDGE_E_BAD_FILE, m->file, "the file has no key 'general.type', so it is no importance matrix");
+    return gguf_fail_key(err, RIDGE_E_BAD_FILE, m->file, v, "this GGUF file is no importance matrix: it is \"%.*s\", not \"imatrix\"",
+                         (int)(type.n < 40 ? type.n : 40), type.text);
 }
 
+/* Every sentence names the file. */
 static int read_gguf(imatrix *m, error *err) {
     const size_t n = gguf_n_tensors(m->file);
     gguf_string name;
@@ -139,13 +145,19 @@ static uint32_t take_count(reader *r) {
 }
 
 static int read_old_entry(imatrix *m, reader *r, error *err) {
+    const size_t begin = r->at;
     gguf_string name = { .n = take_count(r) };
     name.text = (const char *)take(r, name.n);
     const uint32_t chunks = take_count(r), n = take_count(r);
     const unsigned char *values = take(r, (uint64_t)n * sizeof(float));
     if (!values) return 0;
     const int code = add_entry(m, name, n, err);
-    return code ? code : fill(&m->entry[m->n - 1], 0, values, n, chunks ? (float)chunks : 1, err);
+    if (code) return code;
+    const imatrix_entry *e = &m->entry[m->n - 1];
+    const uint64_t done = fill(e, 0, values, n, chunks ? (float)chunks : 1);
+    char shown[GGUF_NAME_TEXT];
+    return done == n ? 0 : fail(err, RIDGE_E_BAD_FILE, "tensor %s, offset %zu: " NO_IMPORTANCE, gguf_name_text(name, shown), begin,
+                                (unsigned long long)done, (double)e->mean_square[done]);
 }
 
 static int read_old(imatrix *m, error *err) {
@@ -155,13 +167,18 @@ static int read_old(imatrix *m, error *err) {
         return fail(err, RIDGE_E_BAD_FILE, "this is no importance matrix: neither a GGUF file nor the older format of llama-imatrix");
     m->entry = arena_new(&m->memory, n, sizeof *m->entry);
     int code = m->entry ? 0 : fail_memory(err, n * sizeof *m->entry, "an importance matrix");
-    for (uint32_t i = 0; !code && !r.short_of && i < n; i++) code = read_old_entry(m, &r, err);
-    if (!code && r.short_of) return fail(err, RIDGE_E_BAD_FILE, "the file ends within entry %zu of %u", m->n + 1, n);
+    size_t begin = 0;
+    for (uint32_t i = 0; !code && !r.short_of && i < n; i++) {
+        begin = r.at;
+        code = read_old_entry(m, &r, err);
+    }
+    if (!code && r.short_of) return fail(err, RIDGE_E_BAD_FILE, "the file ends within entry %zu of %u, which begins at offset %zu", m->n + 1, n, begin);
     if (code || r.at == r.size) return code;
+    begin = r.at;
     m->n_chunks = take_count(&r);
     m->dataset.n = take_count(&r);
     m->dataset.text = (const char *)take(&r, m->dataset.n);
-    return r.short_of ? fail(err, RIDGE_E_BAD_FILE, "the file ends within the name of the text behind its %u entries", n) : 0;
+    return r.short_of ? fail(err, RIDGE_E_BAD_FILE, "the file ends within the name of the text behind its %u entries, offset %zu", n, begin) : 0;
 }
 
 /* ---- both ---------------------------------------------------------------------------------------------------------- */
@@ -171,13 +188,16 @@ static int index_names(imatrix *m, error *err) {
     char name[GGUF_NAME_TEXT];
     const int code = gguf_names_build(&m->names, m->entry, sizeof *m->entry, m->n, &twice);
     if (code == RIDGE_E_NO_MEMORY) return fail_memory(err, m->n * 16, "the index of an importance matrix");
-    return code ? fail(err, code, "tensor %s has two entries", gguf_name_text(m->entry[twice].name, name)) : 0;
+    if (!code) return 0;
+    const gguf_string entry = m->entry[twice].name;                     /* of the older format: a GGUF file's names were compared when it was opened */
+    return fail(err, code, "tensor %s, offset %zu: a second entry of the same name", gguf_name_text(entry, name),
+                (size_t)((const unsigned char *)entry.text - m->bytes.data) - 4);
 }
 
 static int read_entries(imatrix *m, const char *path, error *err) {
     int code = m->file ? read_gguf(m, err) : read_old(m, err);
     if (!code) code = index_names(m, err);
-    return code ? gguf_fail_in_file(err, code, path) : 0;
+    return code && !m->file ? gguf_fail_in_file(err, code, path) : code;
 }
 
 int imatrix_open(imatrix **out, const char *path, error *err) {

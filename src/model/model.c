@@ -1,5 +1,6 @@
 /* Opens a model: the file, its numbers, the plan that its architecture describes, and the plan's tensors inside the file. */
 #include "model/model.h"
+#include <stdio.h>
 #include <string.h>
 #include "base/buffer.h"
 #include "base/checked.h"
@@ -15,9 +16,15 @@ static int find_architecture(const architecture **a, const gguf *file, const cha
     return code ? gguf_fail_key(err, code, file, gguf_find(file, "general.architecture"), "%s", why.text) : 0;
 }
 
-/* What the builder and the architecture's description refuse; they do not know the file. */
-static int in_file(const model *m, int code, error *err) {
-    return code && code != RIDGE_E_NO_MEMORY ? fail_within(err, "%s", gguf_part(m->file, 0)->path), code : code;
+/* What the builder and the architecture's description refuse: they do not know the file, but perhaps the key. */
+static int in_file(const model *m, const hyperparameters *h, const plan_builder *b, int code, error *err) {
+    char key[128] = "";
+    if (!code || code == RIDGE_E_NO_MEMORY) return code;
+    if (b->refused_key) snprintf(key, sizeof key, "%s.%s", h->architecture, b->refused_key);
+    const gguf_value *v = gguf_find(m->file, key);
+    if (v) return gguf_fail_key(err, code, m->file, v, "%s", b->error.text);
+    fail_within(err, "%s", gguf_part(m->file, 0)->path);
+    return code;
 }
 
 static int build(model *m, error *err) {
@@ -30,7 +37,7 @@ static int build(model *m, error *err) {
     if (code) return code;
     code = plan_builder_begin(&b, h.architecture, file_has, m->file, err);
     if (!code) code = plan_builder_end(&b, a->describe(&b, &h), &m->plan, err);
-    return in_file(m, code, err);
+    return in_file(m, &h, &b, code, err);
 }
 
 /* "1024x768": as files say it, the row's length first. */

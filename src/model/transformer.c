@@ -1,6 +1,8 @@
 /* The common paragraphs of dense transformers; transformer.h says what each does. */
 #include "model/transformer.h"
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include "base/events.h"
 
 transformer transformer_begin(plan_builder *b, const hyperparameters *h, float scale) {
@@ -151,18 +153,27 @@ value_id transformer_describe(plan_builder *b, const hyperparameters *h, bool ha
     return transformer_head(&t);
 }
 
+void transformer_refuse(const transformer *t, const char *key, const char *sentence, ...) {
+    char text[sizeof t->b->error.text];
+    va_list args;
+    if (t->b->error.code) return;
+    va_start(args, sentence);
+    vsnprintf(text, sizeof text, sentence, args);
+    va_end(args);
+    t->b->refused_key = key;
+    fail(&t->b->error, RIDGE_E_UNSUPPORTED, "%s", text);
+}
+
 /* ---- rotary embeddings and windows ---- */
 
 rope_config transformer_rope(const transformer *t, bool halves, float base) {
     const hyperparameters *h = t->h;
     rope_config rope = { .halves = halves, .head_size = h->key_size, .n_rotated = h->n_rotated, .base = base, .linear_scale = 1, .factors = NONE };
     if (h->scaling == ROPE_SCALING_LINEAR) rope.linear_scale = 1 / h->scaling_factor;
-    if (t->b->error.code) return rope;
     if (h->scaling == ROPE_SCALING_LONGROPE)
-        fail(&t->b->error, RIDGE_E_UNSUPPORTED, "%s.rope.scaling.type is longrope, which Ridge knows for phi3 only.", h->architecture);
+        transformer_refuse(t, "rope.scaling.type", "it is longrope, which Ridge knows for phi3 only");
     else if (h->scaling_attention != 1)
-        fail(&t->b->error, RIDGE_E_UNSUPPORTED, "%s.rope.scaling.attn_factor is %g, which Ridge knows for longrope only.",
-             h->architecture, (double)h->scaling_attention);
+        transformer_refuse(t, "rope.scaling.attn_factor", "it is %g, which Ridge knows for longrope only", (double)h->scaling_attention);
     return rope;
 }
 

@@ -13,6 +13,7 @@ typedef struct {
     plan_has_tensor *has_tensor;
     void            *user;
     error            error;         /* of the first failure; code 0 while all is well */
+    const char      *refused_key;   /* the metadata key, behind "<architecture>.", whose value that failure is about; NULL: none */
     int16_t          layer;         /* of the steps that follow; NONE outside layers */
     bool             outputs_only;  /* set by plan_add_gather */
     size_t           value_room, tensor_room, rope_room, step_room;

@@ -11,6 +11,7 @@
 #include "model/gguf_write.h"
 #include "model/imatrix.h"
 #include "support/tiny_model.h"
+#include "support/told_place.h"
 
 static char folder[] = "/tmp/ridge-imatrix-XXXXXX", path[100], other[100], model_path[100];
 
@@ -43,12 +44,14 @@ static imatrix *open_or_fail(const char *file) {
     return m;
 }
 
-static void expect_refusal(const char *words) {
+static void expect_refusal(const char *words, bool is_gguf) {
     imatrix *m;
     error err;
     assert_int_equal(imatrix_open(&m, path, &err), RIDGE_E_BAD_FILE);
     assert_null(m);
     if (!strstr(err.text, words) || strncmp(err.text, path, strlen(path))) fail_msg("\"%s\" does not begin with the path and say \"%s\"", err.text, words);
+    const char *wrong = is_gguf ? told_place(err.text, path) : NULL;
+    if (wrong) fail_msg("%s: %s", wrong, err.text);
 }
 
 /* Mean squares of a tensor as a file has them. */
@@ -108,17 +111,17 @@ static void experts_have_counts_of_their_own(void **state) {
 
 static void gguf_mistakes_are_named(void **state) {
     const struct { gguf_case file; const char *words; } cases[] = {
-        { { NULL, { 1, 1, 1, 1 }, { 1, 1 }, 2, "T.counts" }, "its general.type is \"\"" },
-        { { "model", { 1, 1, 1, 1 }, { 1, 1 }, 2, "T.counts" }, "its general.type is \"model\"" },
-        { { "imatrix", { 1, 1, 1, 1 }, { 1, 1 }, 2, "U.counts" }, "tensor 'T' has sums (.in_sum2), but no counts" },
+        { { NULL, { 1, 1, 1, 1 }, { 1, 1 }, 2, "T.counts" }, "the file has no key 'general.type'" },
+        { { "model", { 1, 1, 1, 1 }, { 1, 1 }, 2, "T.counts" }, "this GGUF file is no importance matrix: it is \"model\"" },
+        { { "imatrix", { 1, 1, 1, 1 }, { 1, 1 }, 2, "U.counts" }, "there are no counts (.counts) beside these sums" },
         { { "imatrix", { 1, 1, 1, 1 }, { 1, 1, 1 }, 3, "T.counts" }, "there are 4 and 3" },
-        { { "imatrix", { 1, 1, NAN, 1 }, { 1, 1 }, 2, "T.counts" }, "importance of input 2 of tensor 'T' is nan" },
-        { { "imatrix", { 1, -1, 1, 1 }, { 1, 1 }, 2, "T.counts" }, "importance of input 1 of tensor 'T' is -1" },
+        { { "imatrix", { 1, 1, NAN, 1 }, { 1, 1 }, 2, "T.counts" }, "importance of input 2 is nan" },
+        { { "imatrix", { 1, -1, 1, 1 }, { 1, 1 }, 2, "T.counts" }, "importance of input 1 is -1" },
         { { "imatrix", { 1, 1, 1, INFINITY }, { 1, 1 }, 2, "T.counts" }, "is inf" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_gguf(&cases[i].file);
-        expect_refusal(cases[i].words);
+        expect_refusal(cases[i].words, true);
     }
 }
 
@@ -141,6 +144,7 @@ static void the_older_format_is_read(void **state) {
     buffer b = {0};
     put_i32(&b, 2);
     put_old_entry(&b, "blk.0.attn_q.weight", 4, (float[]){ 8, 0, 2 }, 3);
+    const size_t first_end = b.n;
     put_old_entry(&b, "blk.0.ffn_down.weight", 0, (float[]){ 0.25f, 1 }, 2);
     const size_t entries_end = b.n;
     put_i32(&b, 4);
@@ -149,7 +153,9 @@ static void the_older_format_is_read(void **state) {
     for (size_t n = b.n; n > 0; n--) {                                  /* cut everywhere: only the end of the entries is an end too */
         write_bytes(b.data, n);
         if (n != b.n && n != entries_end) {
-            expect_refusal(n > entries_end ? "ends within the name of the text" : n >= 4 + 16 * 2 ? "ends within entry" : "");
+            expect_refusal(n > entries_end ? "ends within the name of the text behind its 2 entries, offset 88" :
+                           n >= first_end ? "ends within entry 2 of 2, which begins at offset 47" :
+                           n >= 4 + 16 * 2 ? "ends within entry 1 of 2, which begins at offset 4" : "", false);
             continue;
         }
         imatrix *m = open_or_fail(path);
@@ -169,16 +175,16 @@ static void old_mistakes_are_named(void **state) {
     put_old_entry(&b, "T", 1, (float[]){ 1 }, 1);
     put_old_entry(&b, "T", 1, (float[]){ 1 }, 1);
     write_bytes(b.data, b.n);
-    expect_refusal("tensor 'T' has two entries");
+    expect_refusal("tensor 'T', offset 21: a second entry", false);
     buffer_clear(&b);
     put_i32(&b, 1);
     put_old_entry(&b, "T", 1, (float[]){ -0.5f }, 1);
     write_bytes(b.data, b.n);
-    expect_refusal("importance of input 0 of tensor 'T' is -0.5");
+    expect_refusal("tensor 'T', offset 4: the importance of input 0 is -0.5", false);
     write_bytes("This is a text, and no importance matrix.", 41);
-    expect_refusal("this is no importance matrix");
+    expect_refusal("this is no importance matrix", false);
     write_bytes("", 0);
-    expect_refusal("this is no importance matrix");
+    expect_refusal("this is no importance matrix", false);
     buffer_free(&b);
 }
 
