@@ -1,52 +1,90 @@
 #!/usr/bin/env python3
-"""llama.cpp beside Ridge: see peers.sh, which calls this with a Python that has llama_cpp.
+"""llama.cpp and ik_llama.cpp beside Ridge: see peers.sh, which calls this.
 
-Every measurement is a process of its own with the model loaded, warmed up and idle before the clock starts; the two take turns, and who
-begins a round alternates. llama.cpp is driven by its low-level API as llama-bench drives it: llama_decode of the whole prompt at once,
-then one token at a time, the greedy choice of the logits before. The read bandwidth is what Ridge's bench probes beside each of its runs.
+Every measurement is a process of its own with the model loaded, warmed up and idle before the clock starts; all take turns, and who
+begins a round alternates. The peers are driven by their low-level API as llama-bench drives it: llama_decode of the whole prompt at once,
+then of one token at a time, whatever the logits were. Ridge's bench chooses tokens as it does for users, which its time includes. The read
+bandwidth is what Ridge's bench probes beside each of its runs.
 """
-import argparse, ctypes, datetime, importlib.metadata, json, os, statistics, subprocess, sys, time
+import argparse, ctypes, datetime, json, os, statistics, subprocess, sys, time
+
+# A peer: its name, the Python package that carries it, and the package's module.
+PEERS = {"llama": ("llama.cpp", "llama-cpp-python", "llama_cpp"), "ik": ("ik_llama.cpp", "ik-llama-cpp-python", "ik_llama_cpp")}
 
 
-def run_llama(path, prompt, tokens, threads):
+class Llama:
+    """llama.cpp's API, as far as its fork has another one."""
+    def __init__(self):
+        import llama_cpp as l
+        self.api = l
+        self.silent = l.llama_log_callback(lambda level, text, user: None)
+        l.llama_log_set(self.silent, ctypes.c_void_p(0))
+        self.synchronize = l.llama_synchronize
+
+    def batch(self, ids, n, position):
+        return self.api.llama_batch_get_one(ids, n)
+
+    def clear(self, context):
+        self.api.llama_memory_clear(self.api.llama_get_memory(context), True)
+
+
+class IkLlama:
+    """ik_llama.cpp's, which is an older one; what it fuses by default stays on, flash attention too."""
+    def __init__(self):
+        import ik_llama_cpp._ctypes_api as l
+        self.api, library = l, l._lib
+        self.silent = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda level, text, user: None)
+        library.llama_log_set(self.silent, None)
+        self.synchronize, self.one = library.llama_synchronize, library.llama_batch_get_one
+        self.synchronize.argtypes = [ctypes.c_void_p]
+        self.one.argtypes, self.one.restype = [ctypes.POINTER(ctypes.c_int32), ctypes.c_int32, ctypes.c_int32, ctypes.c_int32], l.llama_batch
+
+    def batch(self, ids, n, position):
+        return self.one(ids, n, position, 0)
+
+    def clear(self, context):
+        self.api.llama_kv_cache_clear(context)
+
+
+def run_peer(who, path, prompt, tokens, threads):
     """Prints {"pp": tok/s, "tg": tok/s} of one run."""
-    import llama_cpp as l
-    silent = l.llama_log_callback(lambda level, text, user: None)
-    l.llama_log_set(silent, ctypes.c_void_p(0))
-    l.llama_backend_init()
-    model = l.llama_model_load_from_file(path.encode(), l.llama_model_default_params())
+    peer = IkLlama() if who == "ik" else Llama()
+    api, n = peer.api, prompt + tokens + 8
+    api.llama_backend_init()
+    model = api.llama_model_load_from_file(path.encode(), api.llama_model_default_params())
     if not model:
-        sys.exit(f"llama.cpp cannot load {path}")
-    parameters = l.llama_context_default_params()
-    parameters.n_ctx, parameters.n_batch, parameters.n_ubatch = prompt + tokens + 8, max(prompt, 1), max(prompt, 1)
+        sys.exit(f"{PEERS[who][0]} cannot load {path}")
+    parameters = api.llama_context_default_params()
+    parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = n
     parameters.n_threads = parameters.n_threads_batch = threads
-    context = l.llama_init_from_model(model, parameters)
+    context = api.llama_init_from_model(model, parameters)
     if not context:
-        sys.exit("llama.cpp makes no context")
-    n_vocab = l.llama_vocab_n_tokens(l.llama_model_get_vocab(model))
-    ids = (ctypes.c_int32 * max(prompt, 1))(*[(i * 7919 + 1) % n_vocab for i in range(max(prompt, 1))])
+        sys.exit(f"{PEERS[who][0]} makes no context")
+    n_vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(model))
+    ids = (ctypes.c_int32 * n)(*[(i * 7919 + 1) % n_vocab for i in range(n)])
 
-    def decode(array, n):
-        if l.llama_decode(context, l.llama_batch_get_one(array, n)):
+    def decode(array, n_ids, position):
+        if api.llama_decode(context, peer.batch(array, n_ids, position)):
             sys.exit("llama_decode failed")
-        l.llama_synchronize(context)
+        peer.synchronize(context)
 
     def forget():
-        l.llama_memory_clear(l.llama_get_memory(context), True)
+        peer.clear(context)
 
-    greedy = l.llama_sampler_init_greedy()
-    decode(ids, prompt)                         # warms up both ways
-    decode(ids, 1)
+    def generate(n):
+        for i in range(n):
+            decode((ctypes.c_int32 * 1)(ids[i]), 1, i)
+
+    decode(ids, prompt, 0)                      # warms up both ways
+    forget()
+    generate(1)
     forget()
     start = time.perf_counter()
-    decode(ids, prompt)
+    decode(ids, prompt, 0)
     prefill = time.perf_counter() - start
     forget()
-    one = (ctypes.c_int32 * 1)(ids[0])
     start = time.perf_counter()
-    for _ in range(tokens):
-        decode(one, 1)
-        one[0] = l.llama_sampler_sample(greedy, context, -1)
+    generate(tokens)
     generation = time.perf_counter() - start
     print(json.dumps({"pp": prompt / prefill, "tg": tokens / generation}))
 
@@ -58,20 +96,26 @@ def child(*command):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+def version_of(python, package):
+    return subprocess.run([python, "-c", f"import importlib.metadata as m; print(m.version('{package}'))"], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def measure(a, path):
-    """Rounds of both: {"llama": [..], "ridge": [..]} with pp, tg, and Ridge's probes."""
-    found = {"llama": [], "ridge": []}
+    """Rounds of all: {"ridge": [..], "llama": [..], ...} with pp, tg, and Ridge's probes."""
+    turns = ["ridge", *a.peers]
+    found = {who: [] for who in turns}
     for i in range(a.rounds):
-        for who in (("llama", "ridge"), ("ridge", "llama"))[i % 2]:
+        for who in turns if i % 2 else turns[::-1]:
             print(f"{os.path.basename(path)}: round {i + 1} of {a.rounds}, {who}", file=sys.stderr)
-            if who == "llama":
-                found[who] += child(sys.executable, __file__, "--one", path, "-p", str(a.prompt), "-n", str(a.tokens), "-t", str(a.threads))
-            else:
-                rows = child(a.ridge, "bench", "-m", path, "-t", str(a.threads), "-p", str(a.prompt), "-n", str(a.tokens), "-r", "1", "-o", "jsonl")
-                pp, tg = (next(r for r in rows if r["n_gen"] == n) for n in (0, a.tokens))
-                found[who].append({"pp": pp["avg_ts"], "tg": tg["avg_ts"], "read": tg["read_gb_per_s"], "bytes": tg["bytes_per_token"],
-                                   "type": tg["model_type"],
-                                   "commit": tg["build_commit"], "cpu": tg["cpu_info"], "backend": tg["backend"], "share": tg["ceiling_share"]})
+            sizes = ["-p", str(a.prompt), "-n", str(a.tokens), "-t", str(a.threads)]
+            if who != "ridge":
+                found[who] += child(a.peers[who], __file__, "--one", who, path, *sizes)
+                continue
+            rows = child(a.ridge, "bench", "-m", path, *sizes, "-r", "1", "-o", "jsonl")
+            pp, tg = (next(r for r in rows if r["n_gen"] == n) for n in (0, a.tokens))
+            found[who].append({"pp": pp["avg_ts"], "tg": tg["avg_ts"], "read": tg["read_gb_per_s"], "bytes": tg["bytes_per_token"],
+                               "type": tg["model_type"], "commit": tg["build_commit"], "cpu": tg["cpu_info"], "backend": tg["backend"],
+                               "share": tg["ceiling_share"]})
     return found
 
 
@@ -80,27 +124,29 @@ def span(values, form="{:.1f}"):
     return middle if low == high else f"{middle} ({low}-{high})"
 
 
-def row(path, found, what):
-    ridge, llama = ([r[what] for r in found[who]] for who in ("ridge", "llama"))
-    return f"{span(llama)} | {span(ridge)} | **{span([b / a for a, b in zip(llama, ridge)], '{:.2f}')}**"
+def pair(found, who, what):
+    ridge, peer = ([r[what] for r in found[w]] for w in ("ridge", who))
+    return f"{span(peer)} | {span(ridge)} | **{span([b / a for a, b in zip(peer, ridge)], '{:.2f}')}**"
+
+
+def row(path, found, who):
+    ridge = found["ridge"]
+    share = [100 * x["tg"] * y["bytes"] * 1e-9 / y["read"] for x, y in zip(found[who], ridge)]
+    return (f"| {ridge[0]['type']}, {os.path.basename(path)} | {PEERS[who][0]} | {pair(found, who, 'pp')} | {pair(found, who, 'tg')} | "
+            f"{span([x['read'] for x in ridge])} | {statistics.median(share):.0f} % | {100 * statistics.median(x['share'] for x in ridge):.0f} % |")
 
 
 def table(a, all_found):
     first = all_found[0][1]["ridge"][0]
-    lines = ["# Ridge beside llama.cpp", "",
+    names = [f"{PEERS[who][0]} as in {PEERS[who][1]} {version_of(python, PEERS[who][1])}" for who, python in a.peers.items()]
+    lines = [f"# Ridge beside {' and '.join(PEERS[who][0] for who in a.peers)}", "",
              f"`bench/peers.sh -r {a.rounds} -t {a.threads} -p {a.prompt} -n {a.tokens}` on {datetime.date.today()}: "
              f"{first['cpu']}, {a.threads} threads; Ridge {first['commit']} ({first['backend']}),",
-             f"llama.cpp as in llama-cpp-python {importlib.metadata.version('llama_cpp_python')}, built for this machine. "
-             f"Medians of {a.rounds} interleaved rounds, least and most in parentheses;",
-             "the ratio is Ridge over llama.cpp within each round. Machines drift: only numbers of one run can be compared.", "",
-             f"| model, file | llama.cpp pp{a.prompt} | Ridge pp{a.prompt} | ratio | "
-             f"llama.cpp tg{a.tokens} | Ridge tg{a.tokens} | ratio | read GB/s probed | llama.cpp, share of it | Ridge |",
-             "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
-    for path, found in all_found:
-        r = found["ridge"]
-        llama = [100 * x["tg"] * y["bytes"] * 1e-9 / y["read"] for x, y in zip(found["llama"], r)]
-        lines.append(f"| {r[0]['type']}, {os.path.basename(path)} | {row(path, found, 'pp')} | {row(path, found, 'tg')} | {span([x['read'] for x in r])} | "
-                     f"{statistics.median(llama):.0f} % | {100 * statistics.median(x['share'] for x in r):.0f} % |")
+             f"{', '.join(names)}, built for this machine. Medians of {a.rounds} interleaved rounds, least and most in parentheses;",
+             "the ratio is Ridge over the peer within each round. Machines drift: only numbers of one run can be compared. Ridge's decoding includes sampling, the peers' none.", "",
+             f"| model, file | peer | its pp{a.prompt} | Ridge pp{a.prompt} | ratio | its tg{a.tokens} | Ridge tg{a.tokens} | ratio | read GB/s probed | the peer's share of it | Ridge's |",
+             "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    lines += [row(path, found, who) for path, found in all_found for who in a.peers]
     lines += ["", "The share is of the bytes that a token must move (weights and the KV cache so far), by the bandwidth "
                   "that Ridge's bench reads memory with beside its run.", ""]
     return "\n".join(lines)
@@ -110,7 +156,8 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("files", nargs="*")
     p.add_argument("--ridge")
-    p.add_argument("--one", help=argparse.SUPPRESS)
+    p.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="llama or ik, and a Python that has its package")
+    p.add_argument("--one", choices=PEERS, help=argparse.SUPPRESS)
     p.add_argument("-r", "--rounds", type=int, default=5)
     p.add_argument("-t", "--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("-p", "--prompt", type=int, default=512)
@@ -119,11 +166,12 @@ def main():
     a = p.parse_args()
     if min(a.rounds, a.threads, a.prompt, a.tokens) < 1:
         p.error("-r, -t, -p and -n take numbers from 1")
-    if a.one:
-        run_llama(a.one, a.prompt, a.tokens, a.threads)
-        return
     if not a.files:
         p.error("give GGUF files")
+    if a.one:
+        run_peer(a.one, a.files[0], a.prompt, a.tokens, a.threads)
+        return
+    a.peers = dict(peer.split("=", 1) for peer in a.peer)
     for path in a.files:
         if not os.path.isfile(path):
             sys.exit(f"there is no file {path}")
