@@ -8,8 +8,8 @@ bandwidth is what Ridge's bench probes beside each of its runs.
 """
 import argparse, ctypes, datetime, json, os, statistics, subprocess, sys, time
 
-# A peer: its name, the Python package that carries it, and the package's module.
-PEERS = {"llama": ("llama.cpp", "llama-cpp-python", "llama_cpp"), "ik": ("ik_llama.cpp", "ik-llama-cpp-python", "ik_llama_cpp")}
+# A peer: its name, and the Python package that carries it. -rtr: weights are repacked while loading, F16 to bf16, which rounds them.
+PEERS = {"llama": ("llama.cpp", "llama-cpp-python"), "ik": ("ik_llama.cpp", "ik-llama-cpp-python"), "ik-rtr": ("ik_llama.cpp -rtr", "ik-llama-cpp-python")}
 
 
 class Llama:
@@ -19,7 +19,7 @@ class Llama:
         self.api = l
         self.silent = l.llama_log_callback(lambda level, text, user: None)
         l.llama_log_set(self.silent, ctypes.c_void_p(0))
-        self.synchronize = l.llama_synchronize
+        self.synchronize, self.model_parameters = l.llama_synchronize, l.llama_model_default_params()
 
     def batch(self, ids, n, position):
         return self.api.llama_batch_get_one(ids, n)
@@ -30,13 +30,15 @@ class Llama:
 
 class IkLlama:
     """ik_llama.cpp's, which is an older one; what it fuses by default stays on, flash attention too."""
-    def __init__(self):
+    def __init__(self, repacks):
         import ik_llama_cpp._ctypes_api as l
         self.api, library = l, l._lib
         self.silent = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda level, text, user: None)
         library.llama_log_set(self.silent, None)
         self.synchronize, self.one = library.llama_synchronize, library.llama_batch_get_one
         self.synchronize.argtypes = [ctypes.c_void_p]
+        self.model_parameters = l.llama_model_default_params()
+        self.model_parameters.repack_tensors, self.model_parameters.use_mmap = repacks, not repacks
         self.one.argtypes, self.one.restype = [ctypes.POINTER(ctypes.c_int32), ctypes.c_int32, ctypes.c_int32, ctypes.c_int32], l.llama_batch
 
     def batch(self, ids, n, position):
@@ -48,10 +50,10 @@ class IkLlama:
 
 def run_peer(who, path, prompt, tokens, threads):
     """Prints {"pp": tok/s, "tg": tok/s} of one run."""
-    peer = IkLlama() if who == "ik" else Llama()
+    peer = Llama() if who == "llama" else IkLlama(who == "ik-rtr")
     api, n = peer.api, prompt + tokens + 8
     api.llama_backend_init()
-    model = api.llama_model_load_from_file(path.encode(), api.llama_model_default_params())
+    model = api.llama_model_load_from_file(path.encode(), peer.model_parameters)
     if not model:
         sys.exit(f"{PEERS[who][0]} cannot load {path}")
     parameters = api.llama_context_default_params()
@@ -139,7 +141,7 @@ def row(path, found, who):
 def table(a, all_found):
     first = all_found[0][1]["ridge"][0]
     names = [f"{PEERS[who][0]} as in {PEERS[who][1]} {version_of(python, PEERS[who][1])}" for who, python in a.peers.items()]
-    lines = [f"# Ridge beside {' and '.join(PEERS[who][0] for who in a.peers)}", "",
+    lines = [f"# Ridge beside {', '.join(PEERS[who][0] for who in a.peers)}", "",
              f"`bench/peers.sh -r {a.rounds} -t {a.threads} -p {a.prompt} -n {a.tokens}` on {datetime.date.today()}: "
              f"{first['cpu']}, {a.threads} threads; Ridge {first['commit']} ({first['backend']}),",
              f"{', '.join(names)}, built for this machine. Medians of {a.rounds} interleaved rounds, least and most in parentheses;",
