@@ -83,6 +83,7 @@ WORD dots   dots_add(dots d, codes c, const char *four, int most, int least) {
 WORD ints   dots_into(ints s, dots d, int most, int least) {
     if (dots_are_wide(most, least)) return d;
     BOTH s.h[i] = _mm256_add_epi32(s.h[i], _mm256_madd_epi16(d.h[i], _mm256_set1_epi16(1)));
+    BOTH IN_ORDER(s.h[i]);
     return s;
 }
 #if !DOT_VNNI
