@@ -41,8 +41,9 @@ void *random_rows(const format *f, size_t n_rows, size_t n, bool fits_bf16) {
         return rows;
     }
     for (size_t i = 0; i < bytes; i += 8) { const uint64_t r = random_bits(); memcpy(rows + i, &r, 8); }
+    static const int extreme[] = { 0, 0xff, 0x80, 0x7f };                       /* codes; the third is the least of q8_0 */
     for (size_t i = 0; i < n_rows; i++)
-        if (random_bits() % 8 == 0) memset(rows + i * (bytes / n_rows), random_bits() % 2 ? 0xff : 0, bytes / n_rows);      /* extreme codes */
+        if (random_bits() % 8 == 0) memset(rows + i * (bytes / n_rows), extreme[random_bits() % 4], bytes / n_rows);
     size_t offsets[2];
     const int n_offsets = factor_offsets((format_id)(f - formats), offsets);
     for (size_t b = 0; b < bytes / f->block_bytes; b++)
