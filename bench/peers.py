@@ -158,7 +158,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("files", nargs="*")
     p.add_argument("--ridge")
-    p.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="llama or ik, and a Python that has its package")
+    p.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help=f"one of {', '.join(PEERS)}, and a Python that has its package; once for each peer")
     p.add_argument("--one", choices=PEERS, help=argparse.SUPPRESS)
     p.add_argument("-r", "--rounds", type=int, default=5)
     p.add_argument("-t", "--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -173,7 +173,9 @@ def main():
     if a.one:
         run_peer(a.one, a.files[0], a.prompt, a.tokens, a.threads)
         return
-    a.peers = dict(peer.split("=", 1) for peer in a.peer)
+    a.peers = dict(peer.split("=", 1) for peer in a.peer if "=" in peer)
+    if len(a.peers) < max(len(a.peer), 1) or not a.peers.keys() <= PEERS.keys():
+        p.error(f"--peer takes NAME=PYTHON, and must be there; names are {', '.join(PEERS)}")
     for path in a.files:
         if not os.path.isfile(path):
             sys.exit(f"there is no file {path}")

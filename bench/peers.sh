@@ -22,7 +22,7 @@ build_ik() {
     "$1/bin/pip" install --quiet --disable-pip-version-check ik-llama-cpp-python cmake
     version=$("$1/bin/python3" -c 'import importlib.metadata as m; print(m.version("ik-llama-cpp-python"))')
     "$1/bin/pip" download --quiet --disable-pip-version-check --no-deps --no-binary ik-llama-cpp-python -d "$1/source" "ik-llama-cpp-python==$version"
-    tar -xzf "$1"/source/*.tar.gz -C "$1/source" --strip-components=1
+    tar -xzf "$1/source/"*"-$version.tar.gz" -C "$1/source" --strip-components=1
     "$1/bin/cmake" -S "$1/source/vendor/ik_llama.cpp" -B "$1/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGML_NATIVE=ON \
         -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH='$ORIGIN' ${CMAKE_ARGS:-} >/dev/null
     "$1/bin/cmake" --build "$1/build" --target llama -j "$(nproc)" >/dev/null

@@ -91,6 +91,7 @@ WORD ints   dots_into(ints s, dots d, int most, int least) {
  * -x - 1; what the 1 leaves out, the magnitudes of negative codes, is the same for every token, and added up beforehand. (No psignb, which shares the
  * two pipes of the multiplications of AMD's processors.) Two products fit 16 bits: 128 * -128 twice at the least. */
 #define CENTRED_DOTS
+/* All ones where w is negative; |w|; s + the magnitudes of the negative ones of each four; s + |w| times x, flipped, of each four. */
 WORD codes  codes_negative(codes w)                 { BOTH w.h[i] = _mm256_cmpgt_epi8(_mm256_setzero_si256(), w.h[i]); return w; }
 WORD codes  codes_magnitude(codes w)                { BOTH w.h[i] = _mm256_abs_epi8(w.h[i]); return w; }
 WORD ints   ints_add_negatives(ints s, codes magnitude, codes negative) {

@@ -18,13 +18,14 @@ static int find_architecture(const architecture **a, const gguf *file, const cha
 
 /* What the builder and the architecture's description refuse: they do not know the file, but perhaps the key. */
 static int in_file(const model *m, const hyperparameters *h, const plan_builder *b, int code, error *err) {
-    char key[128] = "";
+    char key[128];
     if (!code || code == RIDGE_E_NO_MEMORY) return code;
-    if (b->refused_key) snprintf(key, sizeof key, "%s.%s", h->architecture, b->refused_key);
-    const gguf_value *v = gguf_find(m->file, key);
-    if (v) return gguf_fail_key(err, code, m->file, v, "%s", b->error.text);
-    fail_within(err, "%s", gguf_part(m->file, 0)->path);
-    return code;
+    if (!b->refused_key) {
+        fail_within(err, "%s", gguf_part(m->file, 0)->path);
+        return code;
+    }
+    snprintf(key, sizeof key, "%s.%s", h->architecture, b->refused_key);
+    return gguf_fail_key(err, code, m->file, gguf_find(m->file, key), "%s", b->error.text);
 }
 
 static int build(model *m, error *err) {

@@ -52,7 +52,7 @@ value_id transformer_describe(plan_builder *b, const hyperparameters *h, bool ha
 
 /* The rotary embedding that the metadata describe; base: h->rope_base or another one. Refuses scalings that it does not compute. */
 rope_config transformer_rope(const transformer *t, bool halves, float base);
-/* Refuses the model for the value of a key of its architecture ("rope.scaling.type"), unless something failed before. The sentence goes on
+/* Refuses the model for the value of a key of its architecture that the file has ("rope.scaling.type"), unless something failed before. The sentence goes on
  * behind the key's name: "it is ...". */
 void transformer_refuse(const transformer *t, const char *key, const char *sentence, ...) __attribute__((format(printf, 3, 4)));
 /* An event for a sliding window that this architecture is not known to have. */
